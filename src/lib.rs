@@ -1,0 +1,3 @@
+pub mod embedded;
+pub mod identifiers;
+pub mod vocabularies;
