@@ -1,0 +1,71 @@
+//! `Idempotency-Key`: the answer is stored with the effect, in the same transaction, so that a retry finds it or finds that
+//! nothing happened.
+
+use std::collections::HashMap;
+
+use super::job::{Answer, Effect, Reply};
+use super::{Context, store};
+use crate::db::{Conn, Fault};
+use crate::error::{Code, Problem};
+
+/// How long an answer is kept and a key recognised, in days.
+pub const KEPT_DAYS: i64 = 30;
+
+/// A request's key and what it was sent with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Idempotency {
+    /// The client that chose the key.
+    pub client_id: String,
+    /// The key.
+    pub key: String,
+    /// SHA-256 over method, path and body: the same key must come with the same request.
+    pub digest: Vec<u8>,
+}
+
+/// Keys that have an answer, or a conflict, already.
+pub(super) fn recall(conn: &mut Conn, keys: &[&Idempotency]) -> Result<HashMap<Idempotency, Answer>, Fault> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let busy = store::busy_keys(conn, keys)?;
+    let mut known: HashMap<Idempotency, Answer> =
+        busy.into_iter().map(|key| (key, Err(Problem::because(Code::IdempotencyInProgress, "A request with this Idempotency-Key is being carried out.")))).collect();
+    for row in store::stored_answers(conn, keys)? {
+        for key in keys.iter().filter(|key| key.client_id == row.client_id && key.key == row.key) {
+            let answer = if key.digest == row.digest {
+                Ok(Reply {
+                    id: row.record_id,
+                    version: row.version,
+                    effect: effect_of(row.status),
+                    body: row.body.clone(),
+                    replayed: true,
+                })
+            } else {
+                Err(Problem::because(Code::IdempotencyKeyReused, "The key came with another method, path or body before."))
+            };
+            known.entry((*key).clone()).or_insert(answer);
+        }
+    }
+    Ok(known)
+}
+
+/// Stores answers with the effects they tell of.
+pub(super) fn remember(conn: &mut Conn, answers: &[(&Idempotency, &Reply)], context: &Context) -> Result<(), Fault> {
+    if answers.is_empty() { Ok(()) } else { store::store_answers(conn, answers, context.now()) }
+}
+
+pub(super) const fn status_of(effect: Effect) -> i32 {
+    match effect {
+        Effect::Created => 201,
+        Effect::Changed | Effect::Unchanged => 200,
+        Effect::Deleted => 204,
+    }
+}
+
+const fn effect_of(status: i32) -> Effect {
+    match status {
+        201 => Effect::Created,
+        204 => Effect::Deleted,
+        _ => Effect::Changed,
+    }
+}

@@ -1,0 +1,220 @@
+//! The one write path, and the one read path by id. Both take batches; a single request is a batch of one that its
+//! neighbours may join.
+//!
+//! A slice says what is particular to its records by implementing [`Resource`]: how references are found, which facts a
+//! decision needs, and the decision itself. Everything else is here, once: finding the target, sight, `If-Match`,
+//! merge-patch, idempotency, versions, set-based writing, the answer.
+//!
+//! ```text
+//! job -> wave: idempotency -> target -> sight -> change -> references -> claims -> locks -> facts -> verdict -> write -> answer
+//! ```
+//!
+//! Changes that could influence each other's verdict name a common [`Claim`]; they are then judged one after the other, in
+//! waves of one transaction, each wave with fresh facts.
+
+mod idempotency;
+mod job;
+mod lookup;
+pub mod refs;
+mod store;
+mod wave;
+
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+pub use idempotency::Idempotency;
+pub use job::{Answer, Effect, Job, Reply, commit};
+pub use lookup::{Fetched, Lookup, LookupAnswer, look_up};
+pub use refs::Ref;
+
+use crate::clock::{Clock, italian_date};
+use crate::db::{Conn, Fault, Meta, Stored};
+use crate::error::Problem;
+use crate::identity::Caller;
+use crate::ids::Ids;
+use crate::kind::Kind;
+use crate::vault::Vault;
+
+/// What decisions depend on besides the data: time, new ids, keys.
+pub struct Context {
+    /// Tells the time.
+    pub clock: Clock,
+    /// Makes ids.
+    pub ids: Ids,
+    /// Seals personal data.
+    pub vault: Vault,
+}
+
+impl Context {
+    /// This instant.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Today in Italy.
+    pub fn today(&self) -> NaiveDate {
+        italian_date(self.now())
+    }
+}
+
+/// A writable representation: what a client sends.
+pub trait Input: Serialize + DeserializeOwned + ToSchema + Clone + PartialEq + Send + Sync + 'static {
+    /// The client's own name for the record, when the body states one.
+    fn external_id(&self) -> Option<&str>;
+}
+
+/// What is particular to one kind of record.
+pub trait Resource: Sized + Send + Sync + 'static {
+    /// Which kind.
+    const KIND: Kind;
+    /// How a change locks the partnership it lies in: see [`ParentLock`].
+    const PARENT_LOCK: ParentLock;
+    /// The record as it is kept.
+    type Record: Stored;
+    /// What a client sends.
+    type Input: Input;
+    /// What a client gets.
+    type View: Serialize + ToSchema + 'static;
+    /// Commands besides writing and deleting: the steps of a lifecycle.
+    type Act: Send + Sync + 'static;
+    /// The references of one change, resolved.
+    type Refs: Send;
+    /// All that the verdicts of a wave depend on.
+    type Facts;
+
+    /// The partnership a record belongs to, which decides who sees it; `None` for what every client may read.
+    fn partnership_of(record: &Self::Record) -> Option<Uuid>;
+
+    /// The representation that a merge-patch is applied to.
+    fn input_of(conn: &mut Conn, record: &Self::Record, context: &Context) -> Result<Self::Input, Fault>;
+
+    /// Finds what the changes refer to. What does not exist, or the caller may not see, stays unresolved.
+    fn resolve(conn: &mut Conn, changes: &[(&Caller, &Change<'_, Self>)], context: &Context) -> Result<Vec<Self::Refs>, Fault>;
+
+    /// What the verdict on this change shares with the verdicts on others. The target itself is always claimed.
+    fn claims(draft: &Draft<'_, Self>, claims: &mut Claims);
+
+    /// The partnerships to lock before the facts are read: those that the change touches.
+    fn partnerships(draft: &Draft<'_, Self>) -> Vec<Uuid>;
+
+    /// Reads the facts of a wave, under the locks.
+    fn gather(conn: &mut Conn, drafts: &[Draft<'_, Self>], context: &Context) -> Result<Self::Facts, Fault>;
+
+    /// Decides: the record as it shall be, or every reason why not. Pure.
+    fn judge(facts: &Self::Facts, draft: &Draft<'_, Self>, context: &Context) -> Result<Self::Record, Problem>;
+
+    /// Writes what belongs to the records but is not in their table.
+    fn settle(_conn: &mut Conn, _settled: &[Settled<'_, '_, Self>], _context: &Context) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// What each caller is shown of a record.
+    fn views(conn: &mut Conn, shown: &[(&Self::Record, &Caller)], context: &Context) -> Result<Vec<Self::View>, Fault>;
+}
+
+/// How a change locks the partnership it lies in, so that its lifecycle and the change cannot overtake each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParentLock {
+    /// The record lies in no partnership.
+    None,
+    /// Many such changes may go on at once, but not while the partnership itself changes.
+    Share,
+    /// The change may decide whether the partnership still holds its rules: one at a time.
+    Update,
+}
+
+/// Which record a change is meant for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A new one.
+    New,
+    /// An existing one.
+    Id(Uuid),
+    /// The one that the caller's organisation calls by this name; a new one where there is none.
+    External(String),
+}
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub enum Verb<R: Resource> {
+    /// Make the record what the input says.
+    Write(R::Input),
+    /// Change what the merge-patch (RFC 7396) names.
+    Patch(serde_json::Value),
+    /// Delete it.
+    Delete,
+    /// A step of its lifecycle.
+    Act(R::Act),
+}
+
+/// One change that one caller asks for.
+#[derive(Debug)]
+pub struct Item<R: Resource> {
+    /// Who asks.
+    pub caller: Arc<Caller>,
+    /// For which record.
+    pub target: Target,
+    /// What to do.
+    pub verb: Verb<R>,
+    /// The version the caller has read, where it states one.
+    pub if_version: Option<i64>,
+    /// The request's key and digest, where it has one.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// What is to be done, with merge-patches resolved.
+pub enum Change<'a, R: Resource> {
+    /// Make the record what the input says.
+    Write(Cow<'a, R::Input>),
+    /// Delete it.
+    Delete,
+    /// A step of its lifecycle.
+    Act(&'a R::Act),
+}
+
+/// A change on its way to the verdict.
+pub struct Draft<'a, R: Resource> {
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// The record as it is, locked; `None` for a new one.
+    pub before: Option<R::Record>,
+    /// Id, source and name that the record has, or shall have.
+    pub meta: Meta,
+    /// What is to be done.
+    pub change: Change<'a, R>,
+    /// What it refers to.
+    pub refs: R::Refs,
+}
+
+/// A change that was decided and written.
+pub struct Settled<'d, 'a, R: Resource> {
+    /// The change.
+    pub draft: &'d Draft<'a, R>,
+    /// The record as it is now.
+    pub record: &'d R::Record,
+}
+
+/// Something that two changes cannot both depend on within one wave.
+pub type Claim = u64;
+
+/// The claims of one change.
+#[derive(Debug, Default)]
+pub struct Claims(Vec<Claim>);
+
+impl Claims {
+    /// Claims `what` by the name of `realm`.
+    pub fn add(&mut self, realm: &str, what: impl Hash) {
+        // A collision only makes two changes wait for each other that need not.
+        let mut hasher = DefaultHasher::new();
+        realm.hash(&mut hasher);
+        what.hash(&mut hasher);
+        self.0.push(hasher.finish());
+    }
+}

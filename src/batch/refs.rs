@@ -1,0 +1,91 @@
+//! References in requests: by the service's id or by the name that the caller's organisation gave the record.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Resource, store};
+use crate::db::{Conn, ExternalKey, Fault, Stored};
+use crate::identity::Caller;
+
+/// A reference to a record: exactly one of the two.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ref {
+    /// The service's id of the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
+    /// The name that the caller's own organisation gave the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 100)]
+    pub external_id: Option<String>,
+}
+
+impl Ref {
+    /// By id.
+    pub const fn id(id: Uuid) -> Self {
+        Self { id: Some(id), external_id: None }
+    }
+
+    /// By the organisation's own name.
+    pub fn external(name: impl Into<String>) -> Self {
+        Self { id: None, external_id: Some(name.into()) }
+    }
+}
+
+/// Finds the records that callers refer to; `None` where there is none, or none that the caller may see.
+pub fn resolve<R: Resource>(conn: &mut Conn, asked: &[(&Caller, Option<&Ref>)]) -> Result<Vec<Option<R::Record>>, Fault> {
+    let keys: Vec<ExternalKey> = asked
+        .iter()
+        .filter_map(|(caller, reference)| {
+            let reference = reference.as_ref()?;
+            let name = reference.external_id.as_ref().filter(|_| reference.id.is_none())?;
+            Some(ExternalKey { source: caller.organisation, external_id: name.clone() })
+        })
+        .collect();
+    let named: HashMap<ExternalKey, Uuid> = if keys.is_empty() { HashMap::new() } else { R::Record::find_external(conn, &keys)?.into_iter().collect() };
+    let ids: Vec<Option<Uuid>> = asked
+        .iter()
+        .map(|(caller, reference)| {
+            let reference = reference.as_ref()?;
+            match (&reference.id, &reference.external_id) {
+                (Some(id), None) => Some(*id),
+                (None, Some(name)) => named.get(&ExternalKey { source: caller.organisation, external_id: name.clone() }).copied(),
+                _ => None,
+            }
+        })
+        .collect();
+    let callers: Vec<&Caller> = asked.iter().map(|(caller, _)| *caller).collect();
+    visible::<R>(conn, &callers, &ids)
+}
+
+/// The records of these ids that the callers may see, in the same order.
+pub fn visible<R: Resource>(conn: &mut Conn, callers: &[&Caller], ids: &[Option<Uuid>]) -> Result<Vec<Option<R::Record>>, Fault> {
+    let mut wanted: Vec<Uuid> = ids.iter().flatten().copied().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    if wanted.is_empty() {
+        return Ok(ids.iter().map(|_| None).collect());
+    }
+    let found: HashMap<Uuid, R::Record> = R::Record::fetch(conn, &wanted)?.into_iter().map(|record| (record.meta().id, record)).collect();
+    let organisations: Vec<Uuid> = callers.iter().filter_map(|caller| caller.sight()).collect();
+    let partnerships: Vec<Uuid> = found.values().filter_map(R::partnership_of).collect();
+    let sights = store::sights(conn, &organisations, &partnerships)?;
+    Ok(callers
+        .iter()
+        .zip(ids)
+        .map(|(caller, id)| {
+            let record = found.get(id.as_ref()?)?;
+            let seen = match (caller.sight(), R::partnership_of(record)) {
+                (Some(organisation), Some(partnership)) => sights.contains(&(organisation, partnership)),
+                _ => true,
+            };
+            seen.then(|| record.clone())
+        })
+        .collect())
+}
+
+/// Which of these organisations sees which of these partnerships; for what is not a reference.
+pub use store::sights;

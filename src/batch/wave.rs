@@ -1,0 +1,335 @@
+//! The write path, step by step. See the module's page for the order of the steps.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
+use super::job::{Answer, Effect, Job, Reply};
+use super::{Change, Claims, Context, Draft, Input, Item, ParentLock, Resource, Settled, Target, Verb, idempotency, refs, store};
+use crate::db::{Conn, ExternalKey, Fault, Meta, Stored};
+use crate::error::{Code, Problem, Violation};
+use crate::identity::Caller;
+use crate::shape;
+
+/// Carries out changes of one kind, in as many waves as their claims demand.
+pub(super) fn run<R: Resource>(conn: &mut Conn, jobs: Vec<&mut Job>, context: &Context) -> Result<(), Fault> {
+    let mut waiting = jobs;
+    while !waiting.is_empty() {
+        let answers = {
+            let items: Vec<&Item<R>> = waiting.iter().filter_map(|job| job.item.downcast_ref()).collect();
+            advance(conn, &items, context)?
+        };
+        let mut left = Vec::new();
+        for (job, answer) in waiting.into_iter().zip(answers) {
+            match answer {
+                Some(answer) => job.outcome = Some(answer),
+                None => left.push(job),
+            }
+        }
+        waiting = left;
+    }
+    Ok(())
+}
+
+/// A change before its references are known.
+struct Opened<'a, R: Resource> {
+    index: usize,
+    before: Option<R::Record>,
+    meta: Meta,
+    change: Change<'a, R>,
+}
+
+/// One wave. `None` stands for a change that has to wait for the next one.
+fn advance<R: Resource>(conn: &mut Conn, items: &[&Item<R>], context: &Context) -> Result<Vec<Option<Answer>>, Fault> {
+    let mut answers = recall_answers(conn, items)?;
+    let opened = open_targets(conn, items, &mut answers, context)?;
+
+    let asked: Vec<(&Caller, &Change<'_, R>)> = opened.iter().filter_map(|open| Some((items.get(open.index)?.caller.as_ref(), &open.change))).collect();
+    let resolved = R::resolve(conn, &asked, context)?;
+    drop(asked);
+    let drafts = opened.into_iter().zip(resolved).filter_map(|(open, refs)| {
+        let caller = items.get(open.index)?.caller.as_ref();
+        Some((open.index, Draft { caller, before: open.before, meta: open.meta, change: open.change, refs }))
+    });
+    let (indexes, drafts) = first_wave(items, drafts);
+    let (indexes, drafts) = lock(conn, indexes, drafts)?;
+
+    let facts = R::gather(conn, &drafts, context)?;
+    let mut written = Vec::with_capacity(drafts.len());
+    for (index, draft) in indexes.iter().zip(&drafts) {
+        match R::judge(&facts, draft, context) {
+            Ok(record) => written.push((*index, draft, finished::<R>(record, draft, context))),
+            Err(problem) => set(&mut answers, *index, Err(problem)),
+        }
+    }
+    write::<R>(conn, &written, context)?;
+    for (index, reply) in replies::<R>(conn, &written, context)? {
+        set(&mut answers, index, reply);
+    }
+    let remembered: Vec<_> = written
+        .iter()
+        .filter_map(|(index, ..)| match (items.get(*index)?.idempotency.as_ref(), answers.get(*index)?) {
+            (Some(key), Some(Ok(reply))) => Some((key, reply)),
+            _ => None,
+        })
+        .collect();
+    idempotency::remember(conn, &remembered, context)?;
+    Ok(answers)
+}
+
+fn set(answers: &mut [Option<Answer>], index: usize, answer: Answer) {
+    if let Some(slot) = answers.get_mut(index) {
+        *slot = Some(answer);
+    }
+}
+
+fn recall_answers<R: Resource>(conn: &mut Conn, items: &[&Item<R>]) -> Result<Vec<Option<Answer>>, Fault> {
+    let keys: Vec<_> = items.iter().filter_map(|item| item.idempotency.as_ref()).collect();
+    let known = idempotency::recall(conn, &keys)?;
+    Ok(items.iter().map(|item| known.get(item.idempotency.as_ref()?).cloned()).collect())
+}
+
+/// Finds what the changes are meant for, refuses what the caller may not see or has read in another version, and turns
+/// merge-patches into whole records.
+fn open_targets<'a, R: Resource>(
+    conn: &mut Conn,
+    items: &[&'a Item<R>],
+    answers: &mut [Option<Answer>],
+    context: &Context,
+) -> Result<Vec<Opened<'a, R>>, Fault> {
+    let key = |item: &Item<R>| match &item.target {
+        Target::External(name) => Some(ExternalKey { source: item.caller.organisation, external_id: name.clone() }),
+        _ => None,
+    };
+    let keys: Vec<ExternalKey> = items.iter().filter_map(|item| key(item)).collect();
+    let named: HashMap<ExternalKey, Uuid> = if keys.is_empty() { HashMap::new() } else { R::Record::find_external(conn, &keys)?.into_iter().collect() };
+    let ids: Vec<Option<Uuid>> = items
+        .iter()
+        .map(|item| match &item.target {
+            Target::New => None,
+            Target::Id(id) => Some(*id),
+            Target::External(_) => named.get(&key(item)?).copied(),
+        })
+        .collect();
+    let callers: Vec<&Caller> = items.iter().map(|item| item.caller.as_ref()).collect();
+    let records = refs::visible::<R>(conn, &callers, &ids)?;
+
+    let mut opened = Vec::with_capacity(items.len());
+    for (index, ((item, id), before)) in items.iter().zip(ids).zip(records).enumerate() {
+        if answers.get(index).is_none_or(Option::is_some) {
+            continue;
+        }
+        let missing = before.is_none() && (id.is_some() || !matches!(item.verb, Verb::Write(_)));
+        let stale = before.as_ref().is_some_and(|record| item.if_version.is_some_and(|version| version != record.meta().version));
+        let result = if missing {
+            Err(Problem::new(Code::NotFound))
+        } else if stale || before.is_none() && item.if_version.is_some() {
+            Err(Problem::new(Code::StaleVersion))
+        } else {
+            change_of(conn, item, before.as_ref(), context)?.and_then(|change| {
+                let meta = meta_of(item, &change, before.as_ref(), context)?;
+                Ok(Opened { index, before, meta, change })
+            })
+        };
+        match result {
+            Ok(open) => opened.push(open),
+            Err(problem) => set(answers, index, Err(problem)),
+        }
+    }
+    Ok(opened)
+}
+
+fn change_of<'a, R: Resource>(conn: &mut Conn, item: &'a Item<R>, before: Option<&R::Record>, context: &Context) -> Result<Result<Change<'a, R>, Problem>, Fault> {
+    Ok(match &item.verb {
+        Verb::Write(input) => Ok(Change::Write(Cow::Borrowed(input))),
+        Verb::Delete => Ok(Change::Delete),
+        Verb::Act(act) => Ok(Change::Act(act)),
+        Verb::Patch(patch) => {
+            let Some(before) = before else { return Ok(Err(Problem::new(Code::NotFound))) };
+            let input = R::input_of(conn, before, context)?;
+            match serde_json::to_value(&input) {
+                Ok(mut document) => {
+                    merge(&mut document, patch);
+                    shape::parse::<R::Input>(document).map(|input| Change::Write(Cow::Owned(input))).map_err(Problem::invalid)
+                }
+                Err(_) => Err(Problem::new(Code::Internal)),
+            }
+        }
+    })
+}
+
+/// RFC 7396.
+fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
+    let serde_json::Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = serde_json::Value::Object(serde_json::Map::new());
+    }
+    if let Some(target) = target.as_object_mut() {
+        for (name, value) in patch {
+            if value.is_null() {
+                target.remove(name);
+            } else {
+                merge(target.entry(name.clone()).or_insert(serde_json::Value::Null), value);
+            }
+        }
+    }
+}
+
+fn meta_of<R: Resource>(item: &Item<R>, change: &Change<'_, R>, before: Option<&R::Record>, context: &Context) -> Result<Meta, Problem> {
+    let stated = match change {
+        Change::Write(input) => input.external_id(),
+        Change::Delete | Change::Act(_) => None,
+    };
+    let named = match (&item.target, before) {
+        (Target::External(name), _) => Some(name.as_str()),
+        (_, Some(before)) => before.meta().external_id.as_deref(),
+        _ => None,
+    };
+    if let (Some(stated), Some(named)) = (stated, named)
+        && stated != named
+    {
+        let detail = "A record keeps the external id it was given: leave it out or repeat it.";
+        return Err(Problem::invalid(vec![Violation::new("/external_id", "immutable", detail)]));
+    }
+    let external_id = named.or(stated).map(str::to_owned);
+    Ok(match before {
+        Some(before) => Meta { external_id, ..before.meta().clone() },
+        None => Meta::new(context.ids.next(context.now()), context.now(), item.caller.organisation, external_id),
+    })
+}
+
+/// Takes the changes, in their order, that share no claim with one already taken.
+fn first_wave<'a, R: Resource>(items: &[&'a Item<R>], drafts: impl Iterator<Item = (usize, Draft<'a, R>)>) -> (Vec<usize>, Vec<Draft<'a, R>>) {
+    let mut taken = HashSet::new();
+    drafts
+        .filter(|(index, draft)| {
+            let mut claims = Claims::default();
+            match &draft.before {
+                Some(_) => claims.add("id", draft.meta.id),
+                None => claims.add("name", (draft.meta.source_organisation_id, &draft.meta.external_id, draft.meta.external_id.is_none().then_some(draft.meta.id))),
+            }
+            if let Some(key) = items.get(*index).and_then(|item| item.idempotency.as_ref()) {
+                claims.add("key", (&key.client_id, &key.key));
+            }
+            R::claims(draft, &mut claims);
+            let free = claims.0.iter().all(|claim| !taken.contains(claim));
+            // A change that waits keeps its claims too: those behind it must not overtake it.
+            taken.extend(claims.0);
+            free
+        })
+        .unzip()
+}
+
+/// Locks partnerships, then the records themselves, each in the order of ids. A record that changed between its reading and
+/// its locking waits for the next wave, which reads it again.
+fn lock<'a, R: Resource>(conn: &mut Conn, indexes: Vec<usize>, drafts: Vec<Draft<'a, R>>) -> Result<(Vec<usize>, Vec<Draft<'a, R>>), Fault> {
+    if R::PARENT_LOCK != ParentLock::None {
+        let mut partnerships: Vec<Uuid> = drafts.iter().flat_map(|draft| R::partnerships(draft)).collect();
+        partnerships.sort_unstable();
+        partnerships.dedup();
+        if !partnerships.is_empty() {
+            store::lock_partnerships(conn, &partnerships, R::PARENT_LOCK)?;
+        }
+    }
+    let existing: Vec<Uuid> = drafts.iter().filter(|draft| draft.before.is_some()).map(|draft| draft.meta.id).collect();
+    if existing.is_empty() {
+        return Ok((indexes, drafts));
+    }
+    let locked: HashMap<Uuid, i64> = R::Record::lock(conn, &existing)?.iter().map(|record| (record.meta().id, record.meta().version)).collect();
+    Ok(indexes
+        .into_iter()
+        .zip(drafts)
+        .filter(|(_, draft)| draft.before.as_ref().is_none_or(|before| locked.get(&before.meta().id) == Some(&before.meta().version)))
+        .unzip())
+}
+
+/// The record as it will be stored: a new version where anything differs.
+fn finished<R: Resource>(mut record: R::Record, draft: &Draft<'_, R>, context: &Context) -> (R::Record, Effect) {
+    match &draft.before {
+        None => (record, Effect::Created),
+        Some(before) if *before == record => (record, Effect::Unchanged),
+        Some(before) => {
+            let version = before.meta().version + 1;
+            let meta = record.meta_mut();
+            meta.version = version;
+            meta.updated_at = context.now();
+            let effect = if meta.deleted_at.is_some() { Effect::Deleted } else { Effect::Changed };
+            (record, effect)
+        }
+    }
+}
+
+type Written<'d, 'a, R> = (usize, &'d Draft<'a, R>, (<R as Resource>::Record, Effect));
+
+fn write<R: Resource>(conn: &mut Conn, written: &[Written<'_, '_, R>], context: &Context) -> Result<(), Fault> {
+    let of = |wanted: &[Effect]| -> Vec<&R::Record> {
+        written.iter().filter(|(.., (_, effect))| wanted.contains(effect)).map(|(.., (record, _))| record).collect()
+    };
+    R::Record::insert(conn, &of(&[Effect::Created]))?;
+    let updates = of(&[Effect::Changed, Effect::Deleted]);
+    if R::Record::update(conn, &updates)? != updates.len() {
+        // The rows are locked: a missing one means that something else than this service writes to the table.
+        return Err(Fault::NotFound);
+    }
+    let settled: Vec<Settled<'_, '_, R>> = written
+        .iter()
+        .filter(|(.., (_, effect))| *effect != Effect::Unchanged)
+        .map(|(_, draft, (record, _))| Settled { draft, record })
+        .collect();
+    if settled.is_empty() { Ok(()) } else { R::settle(conn, &settled, context) }
+}
+
+fn replies<R: Resource>(conn: &mut Conn, written: &[Written<'_, '_, R>], context: &Context) -> Result<Vec<(usize, Answer)>, Fault> {
+    let alive = |effect: Effect| effect != Effect::Deleted;
+    let shown: Vec<(&R::Record, &Caller)> =
+        written.iter().filter(|(.., (_, effect))| alive(*effect)).map(|(_, draft, (record, _))| (record, draft.caller)).collect();
+    let mut views = R::views(conn, &shown, context)?.into_iter();
+    Ok(written
+        .iter()
+        .map(|(index, _, (record, effect))| {
+            let body = if alive(*effect) { views.next().map(|view| serde_json::to_vec(&view)).transpose() } else { Ok(None) };
+            let answer = match body {
+                Ok(body) => Ok(Reply { id: record.meta().id, version: record.meta().version, effect: *effect, body: body.unwrap_or_default(), replayed: false }),
+                Err(_) => Err(Problem::new(Code::Internal)),
+            };
+            (*index, answer)
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::merge;
+
+    /// The examples of RFC 7396, appendix A.
+    #[test]
+    fn a_merge_patch_does_what_the_standard_says() {
+        for (original, patch, expected) in [
+            (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
+            (json!({"a": "b"}), json!({"a": null}), json!({})),
+            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
+            (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
+            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
+            (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
+            (json!({"a": "b"}), json!(["c"]), json!(["c"])),
+            (json!({"a": "foo"}), json!(null), json!(null)),
+            (json!({"a": "foo"}), json!("bar"), json!("bar")),
+            (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
+            (json!([1, 2]), json!({"a": "b", "c": null}), json!({"a": "b"})),
+            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+        ] {
+            let mut target = original.clone();
+            merge(&mut target, &patch);
+            assert_eq!(target, expected, "{original} + {patch}");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+// Generated from the migrations by the test `schema`; to refresh it: UPDATE_SCHEMA=1 cargo test --test it schema
+
+diesel::table! {
+    action (id) {
+        id -> Uuid,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        source_organisation_id -> Uuid,
+        external_id -> Nullable<Text>,
+        partnership_id -> Uuid,
+        cohort_id -> Nullable<Uuid>,
+        performer_organisation_id -> Uuid,
+        kind -> Text,
+        mode -> Text,
+        status -> Text,
+        planned_on -> Date,
+        started_on -> Nullable<Date>,
+        ended_on -> Nullable<Date>,
+        municipality -> Nullable<Text>,
+        minutes -> Int4,
+        financing -> Text,
+        attendance -> Jsonb,
+        deliverables -> Jsonb,
+        cost_lines -> Jsonb,
+        details -> Jsonb,
+        evidence -> Nullable<Text>,
+        requested_cents -> Int8,
+        approved_cents -> Nullable<Int8>,
+        liquidated_cents -> Nullable<Int8>,
+        rectifies_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    attendance (action_id, participant_id) {
+        action_id -> Uuid,
+        participant_id -> Uuid,
+        worker_index -> Bytea,
+        kind -> Text,
+        financing -> Text,
+        from_on -> Date,
+        to_on -> Date,
+        minutes -> Int4,
+    }
+}
+
+diesel::table! {
+    call (id) {
+        id -> Uuid,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        source_organisation_id -> Uuid,
+        external_id -> Nullable<Text>,
+        code -> Text,
+        title -> Text,
+        allocation_cents -> Int8,
+        applications_from -> Date,
+        applications_to -> Date,
+        activities_from -> Date,
+        activities_to -> Date,
+        reporting_deadline -> Date,
+        rules -> Jsonb,
+    }
+}
+
+diesel::table! {
+    call_budget (call_id) {
+        call_id -> Uuid,
+        allocation_cents -> Int8,
+        granted_cents -> Int8,
+    }
+}
+
+diesel::table! {
+    client (id) {
+        id -> Text,
+        name -> Text,
+        organisation_id -> Uuid,
+        role -> Text,
+        secret_hash -> Text,
+        created_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    cohort (id) {
+        id -> Uuid,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        source_organisation_id -> Uuid,
+        external_id -> Nullable<Text>,
+        partnership_id -> Uuid,
+        operator_organisation_id -> Uuid,
+        name -> Text,
+        crisis_company_id -> Nullable<Uuid>,
+        ateco -> Nullable<Text>,
+        province -> Nullable<Text>,
+        agreement_on -> Nullable<Date>,
+    }
+}
+
+diesel::table! {
+    feed_epoch (epoch) {
+        epoch -> Uuid,
+        started_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    idempotency (client_id, key) {
+        client_id -> Text,
+        key -> Text,
+        digest -> Bytea,
+        status -> Int4,
+        record_id -> Uuid,
+        version -> Int8,
+        body -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    member (id) {
+        id -> Uuid,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        source_organisation_id -> Uuid,
+        external_id -> Nullable<Text>,
+        partnership_id -> Uuid,
+        organisation_id -> Uuid,
+        category -> Text,
+        joined_on -> Date,
+        left_on -> Nullable<Date>,
+        own_resources_cents -> Int8,
+    }
+}
+
+diesel::table! {
+    organisation (id) {
+        id -> Uuid,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        source_organisation_id -> Uuid,
+        external_id -> Nullable<Text>,
+        tax_code -> Text,
+        name -> Text,
+        legal_form -> Nullable<Text>,
+        ateco -> Nullable<Text>,
+        municipality -> Nullable<Text>,
+        province -> Nullable<Text>,
+        accreditation -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
+    outcome (id) {
+        id -> Uuid,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        source_organisation_id -> Uuid,
+        external_id -> Nullable<Text>,
+        partnership_id -> Uuid,
+        participant_id -> Uuid,
+        kind -> Text,
+        contract_type -> Nullable<Text>,
+        working_time -> Nullable<Text>,
+        employer_sealed -> Nullable<Bytea>,
+        employer_index -> Nullable<Bytea>,
+        starts_on -> Date,
+        ends_on -> Nullable<Date>,
+        cob -> Nullable<Text>,
+        previous_cob -> Nullable<Text>,
+        cob_annulled -> Bool,
+        ccnl -> Nullable<Text>,
+        profession -> Nullable<Text>,
+        vat_opened_on -> Nullable<Date>,
+        state -> Text,
+        state_reason -> Nullable<Text>,
+        state_changed_on -> Date,
+    }
+}
+
+diesel::table! {
+    participant (id) {
+        id -> Uuid,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        source_organisation_id -> Uuid,
+        external_id -> Nullable<Text>,
+        partnership_id -> Uuid,
+        cohort_id -> Uuid,
+        operator_organisation_id -> Uuid,
+        person_sealed -> Bytea,
+        worker_index -> Bytea,
+        pseudonym -> Text,
+        birth_year -> Int4,
+        sex -> Text,
+        municipality -> Text,
+        education_level -> Nullable<Text>,
+        entry_status -> Text,
+        unemployed_since -> Nullable<Date>,
+        dote_number -> Text,
+        dote_path -> Text,
+        dote_from -> Date,
+        dote_to -> Date,
+        taken_charge_on -> Nullable<Date>,
+        left_on -> Nullable<Date>,
+        exit_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    partnership (id) {
+        id -> Uuid,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        source_organisation_id -> Uuid,
+        external_id -> Nullable<Text>,
+        call_id -> Uuid,
+        lead_organisation_id -> Uuid,
+        title -> Text,
+        ateco -> Nullable<Text>,
+        provinces -> Jsonb,
+        cup -> Nullable<Text>,
+        starts_on -> Date,
+        ends_on -> Date,
+        budget_cents -> Int8,
+        requested_cents -> Int8,
+        granted_cents -> Nullable<Int8>,
+        state -> Text,
+        submitted_on -> Nullable<Date>,
+        decided_on -> Nullable<Date>,
+        decision_reason -> Nullable<Text>,
+        activated_on -> Nullable<Date>,
+        concluded_on -> Nullable<Date>,
+        withdrawn_on -> Nullable<Date>,
+    }
+}
+
+diesel::table! {
+    sight (partnership_id, organisation_id) {
+        partnership_id -> Uuid,
+        organisation_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    signing_key (kid) {
+        kid -> Text,
+        private_pem -> Text,
+        created_at -> Timestamptz,
+        retired_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    action,
+    attendance,
+    call,
+    call_budget,
+    client,
+    cohort,
+    feed_epoch,
+    idempotency,
+    member,
+    organisation,
+    outcome,
+    participant,
+    partnership,
+    sight,
+    signing_key,
+);

@@ -1,0 +1,98 @@
+//! Connections: r2d2 owns them, and lets go of one that has failed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::Connection;
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::result::{DatabaseErrorKind, Error};
+
+/// A connection with what is known of its health.
+pub struct Session {
+    /// The connection itself.
+    pub conn: PgConnection,
+    /// Set when an error leaves its state in doubt: it is then closed instead of used again. This takes the place of a
+    /// ping before each use, which costs a quarter of the throughput.
+    pub doomed: bool,
+    opened: Instant,
+    url: Arc<str>,
+}
+
+impl Session {
+    fn open(url: &Arc<str>) -> Result<Self, Unreachable> {
+        let mut conn = PgConnection::establish(url).map_err(|error| Unreachable(error.to_string()))?;
+        // A statement that runs away must not hold its locks for ever, nor a lost client its transaction.
+        conn.batch_execute("SET TIME ZONE 'UTC'; SET statement_timeout = '60s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'")
+            .map_err(|error| Unreachable(error.to_string()))?;
+        Ok(Self { conn, doomed: false, opened: Instant::now(), url: Arc::clone(url) })
+    }
+
+    /// Replaces a connection that died by a fresh one.
+    pub fn reopen(&mut self) -> Result<(), Unreachable> {
+        *self = Self::open(&Arc::clone(&self.url))?;
+        Ok(())
+    }
+
+    /// Notes what an error says about the connection.
+    pub fn note(&mut self, error: &Error) {
+        if is_connection_fault(error) {
+            self.doomed = true;
+        }
+    }
+}
+
+/// Whether an error is about the connection or the server rather than about the statement.
+pub fn is_connection_fault(error: &Error) -> bool {
+    match error {
+        Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ReadOnlyTransaction, _)
+        | Error::BrokenTransactionManager
+        | Error::AlreadyInTransaction => true,
+        // libpq reports a server that went away without an SQLSTATE, so that Diesel cannot classify it.
+        Error::DatabaseError(DatabaseErrorKind::Unknown, info) => {
+            let message = info.message();
+            ["server closed the connection", "terminating connection", "no connection to the server", "could not receive data", "SSL connection has been closed", "the database system is"]
+                .iter()
+                .any(|sign| message.contains(sign))
+        }
+        Error::RollbackErrorOnCommit { rollback_error, commit_error } => is_connection_fault(rollback_error) || is_connection_fault(commit_error),
+        _ => false,
+    }
+}
+
+/// A connection lives at most this long, so that a failover or a change of settings reaches every one of them.
+const MAX_AGE: Duration = Duration::from_secs(30 * 60);
+
+/// Opens and judges connections for r2d2.
+pub struct Manager {
+    url: Arc<str>,
+}
+
+impl Manager {
+    /// Connections to this database.
+    pub fn new(url: impl Into<Arc<str>>) -> Self {
+        Self { url: url.into() }
+    }
+}
+
+/// Why a connection could not be had. Says nothing of the URL, which may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[error("the database cannot be reached: {0}")]
+pub struct Unreachable(String);
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Session;
+    type Error = Unreachable;
+
+    fn connect(&self) -> Result<Session, Unreachable> {
+        Session::open(&self.url)
+    }
+
+    fn is_valid(&self, session: &mut Session) -> Result<(), Unreachable> {
+        session.conn.batch_execute("SELECT 1").map_err(|error| Unreachable(error.to_string()))
+    }
+
+    fn has_broken(&self, session: &mut Session) -> bool {
+        session.doomed || session.opened.elapsed() > MAX_AGE || std::thread::panicking()
+    }
+}

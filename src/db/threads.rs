@@ -1,0 +1,233 @@
+//! The database threads. Each owns a connection while it works and takes all that waits in its queue, up to a bound:
+//! reads by id become one query, writes become one transaction. Under load the work per request shrinks instead of growing;
+//! at rest a request waits for nobody.
+//!
+//! Queues are bounded. What cannot be queued, or has waited too long to be of use, is refused with 503 and `Retry-After`.
+
+use std::any::Any;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use tokio::sync::oneshot;
+
+use super::session::{Manager, Session};
+use super::{Conn, Fault};
+use crate::batch::{self, Context, Job, Lookup};
+use crate::error::{Code, Problem};
+
+/// How many threads serve which queue, and how much may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Threads for reads by id.
+    pub lookups: usize,
+    /// Threads for lists, feeds and other queries.
+    pub queries: usize,
+    /// Threads for writes.
+    pub writes: usize,
+    /// Requests that may wait in each queue.
+    pub queue: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { lookups: 1, queries: 4, writes: 2, queue: 1024 }
+    }
+}
+
+/// At most this many requests share a query or a transaction: a larger batch gains little and its last member waits longer.
+const BATCH: usize = 64;
+
+/// A request that has waited longer than this is answered with 503: its client has given up or will.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+type Work = Box<dyn FnOnce(&mut Session) + Send>;
+
+struct Waiting<T> {
+    since: Instant,
+    item: T,
+}
+
+/// The way to the database. Cloning is cheap.
+#[derive(Clone)]
+pub struct Database {
+    lookups: SyncSender<Waiting<Lookup>>,
+    queries: SyncSender<Waiting<Work>>,
+    writes: SyncSender<Waiting<Job>>,
+    context: Arc<Context>,
+}
+
+/// The pool could not be filled, or a thread not started.
+#[derive(Debug, thiserror::Error)]
+#[error("the database threads could not be started: {0}")]
+pub struct StartError(String);
+
+impl Database {
+    /// Connects and starts the threads. They end when the last clone is dropped.
+    pub fn start(url: &str, sizes: Sizes, context: Arc<Context>) -> Result<Self, StartError> {
+        let connections = u32::try_from(sizes.lookups + sizes.queries + sizes.writes).unwrap_or(u32::MAX);
+        let pool = r2d2::Pool::builder()
+            .max_size(connections)
+            .test_on_check_out(false)
+            .connection_timeout(Duration::from_secs(5))
+            .build(Manager::new(url))
+            .map_err(|error| StartError(error.to_string()))?;
+        let start_error = |error: std::io::Error| StartError(error.to_string());
+        let (lookups, queue) = sync_channel(sizes.queue);
+        let shared = Arc::clone(&context);
+        spawn("lookup", sizes.lookups, queue, BATCH, &pool, move |session, items: Vec<Lookup>| serve_lookups(session, items, &shared)).map_err(start_error)?;
+        let (queries, queue) = sync_channel(sizes.queue);
+        spawn("query", sizes.queries, queue, 1, &pool, |session, items: Vec<Work>| items.into_iter().for_each(|work| work(session))).map_err(start_error)?;
+        let (writes, queue) = sync_channel(sizes.queue);
+        let shared = Arc::clone(&context);
+        spawn("write", sizes.writes, queue, BATCH, &pool, move |session, items: Vec<Job>| serve_writes(session, items, &shared)).map_err(start_error)?;
+        Ok(Self { lookups, queries, writes, context })
+    }
+
+    /// Clock, ids and keys that the threads work with.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Reads one record for one viewer; coalesced with the reads of others.
+    pub async fn look_up(&self, lookup: impl FnOnce(oneshot::Sender<batch::LookupAnswer>) -> Lookup) -> batch::LookupAnswer {
+        let (reply, answer) = oneshot::channel();
+        enqueue(&self.lookups, lookup(reply))?;
+        answer.await.unwrap_or_else(|_| Err(Problem::new(Code::Unavailable)))
+    }
+
+    /// Carries out one change; coalesced with the changes of others into one transaction.
+    pub async fn apply(&self, job: impl FnOnce(oneshot::Sender<batch::Answer>) -> Job) -> batch::Answer {
+        let (reply, answer) = oneshot::channel();
+        enqueue(&self.writes, job(reply))?;
+        answer.await.unwrap_or_else(|_| Err(Problem::new(Code::Unavailable)))
+    }
+
+    /// Runs a query of its own shape: a list, a page of the feed. Outside a transaction, each statement by itself.
+    pub async fn query<T: Send + 'static>(&self, query: impl FnOnce(&mut Conn, &Context) -> Result<T, QueryError> + Send + 'static) -> Result<T, Problem> {
+        let (reply, answer) = oneshot::channel();
+        let context = Arc::clone(&self.context);
+        let work: Work = Box::new(move |session| {
+            let result = query(&mut session.conn, &context).map_err(|error| match error {
+                QueryError::Problem(problem) => problem,
+                QueryError::Fault(fault) => {
+                    session.note(&fault);
+                    super::constraints::problem_of(&fault)
+                }
+            });
+            // A client that hung up no longer wants the answer.
+            let _ = reply.send(result);
+        });
+        enqueue(&self.queries, work)?;
+        answer.await.unwrap_or_else(|_| Err(Problem::new(Code::Unavailable)))
+    }
+}
+
+/// What a query ends in when not in an answer.
+#[derive(Debug)]
+pub enum QueryError {
+    /// A refusal to be told to the client.
+    Problem(Problem),
+    /// The database failed.
+    Fault(Fault),
+}
+
+impl From<Fault> for QueryError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Problem> for QueryError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+fn enqueue<T>(queue: &SyncSender<Waiting<T>>, item: T) -> Result<(), Problem> {
+    queue.try_send(Waiting { since: Instant::now(), item }).map_err(|error| match error {
+        TrySendError::Full(_) => Problem::because(Code::Unavailable, "Too many requests are waiting for the database."),
+        TrySendError::Disconnected(_) => Problem::because(Code::Unavailable, "The service is stopping."),
+    })
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    threads: usize,
+    queue: Receiver<Waiting<T>>,
+    batch: usize,
+    pool: &r2d2::Pool<Manager>,
+    serve: impl Fn(&mut Session, Vec<T>) + Send + Sync + 'static,
+) -> std::io::Result<()> {
+    let queue = Arc::new(Mutex::new(queue));
+    let serve = Arc::new(serve);
+    for number in 0..threads {
+        let (queue, pool, serve) = (Arc::clone(&queue), pool.clone(), Arc::clone(&serve));
+        std::thread::Builder::new().name(format!("db-{name}-{number}")).spawn(move || {
+            while let Some(items) = take(&queue, batch) {
+                // Dropping the items closes their reply channels, which their handlers answer with 503.
+                let Ok(mut session) = pool.get() else {
+                    tracing::warn!(waiting = items.len(), "no database connection could be had");
+                    continue;
+                };
+                serve(&mut session, items);
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Waits for work, then takes what else is there already. `None` when the service stops.
+fn take<T>(queue: &Mutex<Receiver<Waiting<T>>>, batch: usize) -> Option<Vec<T>> {
+    let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let mut waiting = vec![queue.recv().ok()?];
+        while waiting.len() < batch
+            && let Ok(next) = queue.try_recv()
+        {
+            waiting.push(next);
+        }
+        let items: Vec<T> = waiting.into_iter().filter(|entry| entry.since.elapsed() < PATIENCE).map(|entry| entry.item).collect();
+        if !items.is_empty() {
+            return Some(items);
+        }
+    }
+}
+
+fn serve_lookups(session: &mut Session, mut lookups: Vec<Lookup>, context: &Context) {
+    for again in [true, false] {
+        match batch::look_up(&mut session.conn, &mut lookups, context) {
+            Ok(()) => break,
+            Err(fault) => {
+                session.note(&fault);
+                // A read changes nothing, so one that met a dead connection is simply made again on a fresh one.
+                if again && session.doomed && session.reopen().is_ok() {
+                    continue;
+                }
+                let problem = super::constraints::problem_of(&fault);
+                lookups.iter_mut().for_each(|lookup| lookup.fail(&problem));
+                break;
+            }
+        }
+    }
+    lookups.into_iter().for_each(Lookup::answer);
+}
+
+fn serve_writes(session: &mut Session, mut jobs: Vec<Job>, context: &Context) {
+    // A connection that died while it was idle is noticed here, before anything was asked of it.
+    if session.conn.batch_execute("BEGIN").is_err() {
+        if session.reopen().is_err() || session.conn.batch_execute("BEGIN").is_err() {
+            session.doomed = true;
+            let problem = Problem::new(Code::Unavailable);
+            jobs.iter_mut().for_each(|job| job.fail(&problem));
+            jobs.into_iter().for_each(Job::answer);
+            return;
+        }
+    }
+    batch::commit(session, &mut jobs, context);
+    jobs.into_iter().for_each(Job::answer);
+}
+
+/// Erased items of one kind, for the functions that know their type.
+pub(crate) type Erased = Box<dyn Any + Send>;

@@ -1,0 +1,235 @@
+//! What goes wrong, and how a client is told: one table of problem codes, one type, `application/problem+json` (RFC 9457).
+//!
+//! Nothing of a request's content is repeated in a problem: a tax code sent in the wrong field must not come back in an
+//! answer, nor reach a log through it.
+
+use serde::Serialize;
+
+macro_rules! problem_codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal $status:literal $title:literal / $titolo:literal;)+) => {
+        /// Why a request was refused: stable codes, each with one status and a title in English and Italian.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* $variant),+ }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The stable code.
+            pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $code),+ } }
+
+            /// The HTTP status it is answered with.
+            pub const fn status(self) -> u16 { match self { $(Self::$variant => $status),+ } }
+
+            /// The English title.
+            pub const fn title(self) -> &'static str { match self { $(Self::$variant => $title),+ } }
+
+            /// The Italian title.
+            pub const fn titolo(self) -> &'static str { match self { $(Self::$variant => $titolo),+ } }
+
+            /// What it means and what to do about it: the text of its page.
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$variant => concat!($(problem_codes!(@doc $doc), "\n"),*)),+ }
+            }
+        }
+    };
+    (@doc doc = $text:literal) => { $text };
+}
+
+problem_codes! {
+    /// The body is not JSON: look at the place that `detail` names. Nothing was stored.
+    MalformedJson = "malformed_json" 400 "The body is not valid JSON" / "Il corpo non è JSON valido";
+    /// A part of the request line or a header cannot be read: a path id that is no UUID, an unknown or ill-formed query
+    /// parameter, a header with a wrong form. `errors` names it.
+    MalformedRequest = "malformed_request" 400 "The request is malformed" / "La richiesta è malformata";
+    /// The cursor was not made by this service, or for another list. Start again without it.
+    InvalidCursor = "invalid_cursor" 400 "The cursor is not valid" / "Il cursore non è valido";
+    /// The token endpoint was asked for something it does not do (RFC 6749, section 5.2).
+    InvalidTokenRequest = "invalid_token_request" 400 "The token request is not valid" / "La richiesta di token non è valida";
+    /// No access token came with the request, or it is expired, forged, revoked or not meant for this service.
+    /// Obtain one at `/oauth/token`.
+    Unauthenticated = "unauthenticated" 401 "A valid access token is needed" / "È necessario un token di accesso valido";
+    /// The client id or the secret is wrong. The two are not told apart.
+    InvalidClient = "invalid_client" 401 "The client could not be authenticated" / "Autenticazione del client fallita";
+    /// The token lacks the scope that the operation demands; `detail` names it.
+    InsufficientScope = "insufficient_scope" 403 "The token lacks the scope" / "Il token non ha lo scope richiesto";
+    /// The record may be seen but not changed by the caller: an operator writes only its own records, the lead edits the
+    /// partnership and its members, the operator in charge the participants and outcomes.
+    NotYours = "not_yours" 403 "The record belongs to another organisation" / "Il record appartiene a un altro soggetto";
+    /// There is no such record, or the caller may not see it: the two are not told apart.
+    NotFound = "not_found" 404 "Not found" / "Non trovato";
+    /// The path exists, but not with this method; `Allow` lists those that do.
+    MethodNotAllowed = "method_not_allowed" 405 "The method is not allowed here" / "Metodo non consentito";
+    /// None of the media types in `Accept` can be served.
+    NotAcceptable = "not_acceptable" 406 "No acceptable representation" / "Nessuna rappresentazione accettabile";
+    /// The lifecycle does not allow this step from the state the record is in; `detail` names the state.
+    WrongState = "wrong_state" 409 "The record's state does not allow it" / "Lo stato del record non lo consente";
+    /// A live record with the same unique value exists already: an external id, a tax code, a code of an employer's notice.
+    AlreadyExists = "already_exists" 409 "It exists already" / "Esiste già";
+    /// The worker, or the worker's Dote, is in charge elsewhere at this time (invariant 8). Which partnership is not told.
+    WorkerTaken = "worker_taken" 409 "The worker is already in charge elsewhere" / "Il lavoratore è già preso in carico altrove";
+    /// Other records still refer to this one; delete or change those first.
+    StillReferenced = "still_referenced" 409 "Other records refer to it" / "Altri record vi fanno riferimento";
+    /// What is granted under the call would exceed its allocation (invariant 4).
+    AllocationExceeded = "allocation_exceeded" 409 "The call's allocation would be exceeded" / "La dotazione dell'avviso sarebbe superata";
+    /// A request with the same Idempotency-Key is being carried out right now. Retry in a moment.
+    IdempotencyInProgress = "idempotency_in_progress" 409 "The same request is in progress" / "La stessa richiesta è in corso";
+    /// The cursor belongs to an earlier epoch of the feed, before a restore, or is older than what is kept. Start over
+    /// without a cursor.
+    CursorExpired = "cursor_expired" 410 "The cursor has expired" / "Il cursore è scaduto";
+    /// `If-Match` names another version than the current one. Read the record again and decide anew.
+    StaleVersion = "stale_version" 412 "The record has changed since it was read" / "Il record è cambiato dopo la lettura";
+    /// The body is larger than the service takes.
+    BodyTooLarge = "body_too_large" 413 "The body is too large" / "Il corpo è troppo grande";
+    /// The request target is longer than the service takes.
+    UriTooLong = "uri_too_long" 414 "The request target is too long" / "L'URI è troppo lungo";
+    /// The body comes in a media type that the operation does not take.
+    UnsupportedMediaType = "unsupported_media_type" 415 "The media type is not supported" / "Il tipo di contenuto non è supportato";
+    /// The body is JSON but breaks the schema or a rule. `errors` lists every violation with a pointer to the field.
+    Invalid = "invalid" 422 "The request breaks one or more rules" / "La richiesta viola una o più regole";
+    /// The Idempotency-Key was used before with another request. Use a new key for a new request.
+    IdempotencyKeyReused = "idempotency_key_reused" 422 "The Idempotency-Key was used for another request" / "Idempotency-Key già usata per un'altra richiesta";
+    /// `If-Match` is needed to change or delete a record by its id: send the `ETag` that it was read with.
+    PreconditionRequired = "precondition_required" 428 "If-Match is required" / "È richiesto If-Match";
+    /// Too many requests. Wait as `Retry-After` says.
+    TooManyRequests = "too_many_requests" 429 "Too many requests" / "Troppe richieste";
+    /// The request line or headers are larger than the service takes.
+    HeadersTooLarge = "headers_too_large" 431 "The headers are too large" / "Le intestazioni sono troppo grandi";
+    /// A fault of the service. It was logged under the request's id; retrying with the same Idempotency-Key is safe.
+    Internal = "internal" 500 "The service failed" / "Errore interno del servizio";
+    /// The database is out of reach or the queue is full. Wait as `Retry-After` says and retry; nothing was stored, or the
+    /// retry will be recognised by its Idempotency-Key or external id.
+    Unavailable = "unavailable" 503 "The service is busy or not available" / "Il servizio è occupato o non disponibile";
+}
+
+/// One broken rule or malformed field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// JSON Pointer (RFC 6901) to the field in the request body; empty for the whole body. For a query parameter or a
+    /// header: its name.
+    pub pointer: String,
+    /// Stable code of what is wrong with the field.
+    pub code: &'static str,
+    /// What is wrong and what would be right, in words. Never the value that was sent.
+    pub detail: String,
+    /// The domain rule that is broken, as `/v1/calls/{id}/rules` lists it; absent for matters of form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<&'static str>,
+}
+
+impl Violation {
+    /// A field that is wrong in form.
+    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code, detail: detail.into(), rule: None }
+    }
+
+    /// A broken domain rule. Its code is the rule's own.
+    pub fn of_rule(rule: &'static str, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code: "rule_broken", detail: detail.into(), rule: Some(rule) }
+    }
+}
+
+/// A refusal, from wherever in the service it arises to the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Which entry of the table.
+    pub code: Code,
+    /// What in this request, in words.
+    pub detail: Option<String>,
+    /// Every violation at once.
+    pub errors: Vec<Violation>,
+}
+
+impl Problem {
+    /// A problem of this code, without more words.
+    pub const fn new(code: Code) -> Self {
+        Self { code, detail: None, errors: Vec::new() }
+    }
+
+    /// A problem with its particulars.
+    pub fn because(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: Some(detail.into()), errors: Vec::new() }
+    }
+
+    /// Fields or rules of the body that are broken.
+    pub fn invalid(errors: Vec<Violation>) -> Self {
+        Self { code: Code::Invalid, detail: None, errors }
+    }
+
+    /// A part of the request outside the body that cannot be read.
+    pub fn malformed(errors: Vec<Violation>) -> Self {
+        Self { code: Code::MalformedRequest, detail: None, errors }
+    }
+
+    /// The same, with violations attached.
+    #[must_use]
+    pub fn with(mut self, errors: Vec<Violation>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// Seconds after which a retry makes sense, for the answers that carry `Retry-After`.
+    pub const fn retry_after(&self) -> Option<u32> {
+        match self.code {
+            Code::TooManyRequests | Code::Unavailable | Code::IdempotencyInProgress => Some(1),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code.as_str())?;
+        if let Some(detail) = &self.detail {
+            write!(f, ": {detail}")?;
+        }
+        for error in &self.errors {
+            write!(f, "; {} {}: {}", error.pointer, error.code, error.detail)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// The answer's language, from `Accept-Language`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// The default.
+    English,
+    /// For `it`.
+    Italian,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'a str>,
+    code: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Violation],
+}
+
+impl Problem {
+    /// The problem details document. `base` is the service's public URL, `instance` the request's id.
+    pub fn to_json(&self, base: &str, instance: Option<&str>, language: Language) -> Vec<u8> {
+        let body = Body {
+            r#type: format!("{base}/problems/{}", self.code.as_str()),
+            title: match language {
+                Language::English => self.code.title(),
+                Language::Italian => self.code.titolo(),
+            },
+            status: self.code.status(),
+            detail: self.detail.as_deref(),
+            instance,
+            code: self.code.as_str(),
+            errors: &self.errors,
+        };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}

@@ -1,0 +1,37 @@
+//! Who calls: clients, their roles and scopes, the tokens they hold and the keys that sign these.
+
+pub mod keys;
+pub mod routes;
+pub mod scopes;
+pub mod secret;
+pub mod store;
+pub mod token;
+
+use uuid::Uuid;
+
+pub use scopes::{Role, ScopeSet};
+
+/// Who makes a request: what a valid token says.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The client's id.
+    pub client_id: String,
+    /// The organisation it acts for.
+    pub organisation: Uuid,
+    /// What it is to the service.
+    pub role: Role,
+    /// What the token allows.
+    pub scopes: ScopeSet,
+}
+
+impl Caller {
+    /// Whether it sees every partnership, or only those its organisation takes part in.
+    pub const fn sees_all(&self) -> bool {
+        !matches!(self.role, Role::Operator)
+    }
+
+    /// The organisation whose sight limits what it may see; `None` where nothing does.
+    pub const fn sight(&self) -> Option<Uuid> {
+        if self.sees_all() { None } else { Some(self.organisation) }
+    }
+}
