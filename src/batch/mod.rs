@@ -81,7 +81,7 @@ pub trait Resource: Sized + Send + Sync + 'static {
     /// What a client sends.
     type Input: Input;
     /// What a client gets.
-    type View: Serialize + ToSchema + 'static;
+    type View: Serialize + ToSchema + Send + 'static;
     /// Commands besides writing and deleting: the steps of a lifecycle.
     type Act: Send + Sync + 'static;
     /// The references of one change, resolved.

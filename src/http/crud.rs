@@ -1,0 +1,169 @@
+//! The operations that every resource has, once.
+
+use actix_web::http::Method;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::endpoint::{About, Api};
+use super::extract::{Body, IdempotencyKey, IfMatch, IfNoneMatch, MayMatch, MergePatch, PathExternalId, PathId};
+use super::page::{Listing, Page};
+use super::permit::Permit;
+use super::respond::{Changed, Created, Items, Removed, Shown, Written};
+use crate::batch::{Item, Job, Lookup, Resource, Target, Verb};
+use crate::db::threads::QueryError;
+use crate::db::{Conn, Stored};
+use crate::error::Problem;
+use crate::identity::Caller;
+use crate::identity::scopes::Scope;
+
+/// A resource with operations of its own under `/v1`.
+pub trait Exposed: Resource {
+    /// The scope that reads it.
+    type Read: Scope;
+    /// The scope that writes it.
+    type Write: Scope;
+    /// What a list can be narrowed to.
+    type Filter: DeserializeOwned + ToSchema + Send + 'static;
+    /// The fields a list can be ordered by; the first is the default.
+    const SORTS: &'static [&'static str];
+    /// What it is, in a sentence, with the Italian term.
+    const MEANING: &'static str;
+    /// Who may change it, and when.
+    const WRITING: &'static str;
+
+    /// A body that a client may send.
+    fn example() -> Value;
+
+    /// The records of a page, and one more where there is one. `sight` limits them to what this organisation sees.
+    fn list(conn: &mut Conn, filter: &Self::Filter, page: &Page, sight: Option<Uuid>) -> Result<Vec<Self::Record>, QueryError>;
+
+    /// The value of a record that a page ordered by `sort` goes on from.
+    fn sort_value(record: &Self::Record, sort: &str) -> Value;
+}
+
+/// The path of a collection.
+pub fn collection<R: Resource>() -> String {
+    format!("/v1/{}", R::KIND.plural())
+}
+
+/// Registers the operations that every resource has.
+pub fn register<R: Exposed>(api: &mut Api) {
+    let (one, many) = (R::KIND.name(), R::KIND.plural());
+    let path = collection::<R>();
+    let by_id = format!("{path}/{{id}}");
+    let by_name = format!("{path}/by-external-id/{{external_id}}");
+    let about = |id: String, summary: String, description: String| About { id, tag: many, summary, description };
+    let example = || Some(R::example());
+    api.operation(
+        Method::GET,
+        &path,
+        about(format!("list_{many}"), format!("List {many}"), format!("{} The {many} that the caller may see, page by page. Filters are combined with *and*.", R::MEANING)),
+        list::<R>,
+    );
+    api.with_example(
+        Method::POST,
+        &path,
+        about(format!("create_{one}"), format!("Create one {one}"), format!("{} A retry with the same `Idempotency-Key` has no second effect.", R::WRITING)),
+        example(),
+        create::<R>,
+    );
+    api.operation(Method::GET, &by_id, about(format!("show_{one}"), format!("Read one {one}"), R::MEANING.to_owned()), read::<R>);
+    api.with_example(
+        Method::PUT,
+        &by_id,
+        about(format!("replace_{one}"), format!("Replace one {one}"), format!("{} What the body leaves out is emptied. A body that changes nothing leaves the version as it is.", R::WRITING)),
+        example(),
+        replace::<R>,
+    );
+    api.operation(
+        Method::PATCH,
+        &by_id,
+        about(format!("edit_{one}"), format!("Change parts of one {one}"), format!("{} By merge-patch (RFC 7396): what the body leaves out stays, null empties.", R::WRITING)),
+        patch::<R>,
+    );
+    api.operation(
+        Method::DELETE,
+        &by_id,
+        about(format!("remove_{one}"), format!("Remove one {one}"), format!("{} As far as the lifecycle allows and nothing refers to it; the feed keeps a tombstone.", R::WRITING)),
+        remove::<R>,
+    );
+    api.with_example(
+        Method::PUT,
+        &by_name,
+        about(
+            format!("upsert_{one}"),
+            format!("Create or replace one {one} by its external id"),
+            format!("{} The way of a pusher: the same request again changes nothing. `If-Match` is possible, not needed.", R::WRITING),
+        ),
+        example(),
+        upsert::<R>,
+    );
+}
+
+/// Carries out one change and waits for its answer.
+pub async fn apply<R: Resource, S: Scope>(permit: &Permit<S>, item: Item<R>) -> Result<Changed<R::View>, Problem> {
+    let reply = permit.database().apply(|reply| Job::new(item, Some(reply))).await?;
+    Ok(Changed::new(reply, &collection::<R>()))
+}
+
+async fn create<R: Exposed>(permit: Permit<R::Write>, key: IdempotencyKey, body: Body<R::Input>) -> Result<Created<R::View>, Problem> {
+    let idempotency = key.over(&permit.caller().client_id, &body.digest);
+    let item = Item::<R> { caller: permit.caller().clone(), target: Target::New, verb: Verb::Write(body.value), if_version: None, idempotency };
+    apply(&permit, item).await.map(Created)
+}
+
+async fn read<R: Exposed>(permit: Permit<R::Read>, id: PathId, known: IfNoneMatch) -> Result<Shown<R::View>, Problem> {
+    let caller = permit.caller().clone();
+    let fetched = permit.database().look_up(|reply| Lookup::new::<R>(id.0, caller, reply)).await?;
+    let known = known.has(fetched.version);
+    Ok(Shown::new(fetched, known))
+}
+
+async fn replace<R: Exposed>(permit: Permit<R::Write>, id: PathId, version: IfMatch, body: Body<R::Input>) -> Result<Changed<R::View>, Problem> {
+    let item = Item::<R> { caller: permit.caller().clone(), target: Target::Id(id.0), verb: Verb::Write(body.value), if_version: version.0, idempotency: None };
+    apply(&permit, item).await
+}
+
+async fn patch<R: Exposed>(permit: Permit<R::Write>, id: PathId, version: IfMatch, body: MergePatch<R::Input>) -> Result<Changed<R::View>, Problem> {
+    let item = Item::<R> { caller: permit.caller().clone(), target: Target::Id(id.0), verb: Verb::Patch(body.patch), if_version: version.0, idempotency: None };
+    apply(&permit, item).await
+}
+
+async fn remove<R: Exposed>(permit: Permit<R::Write>, id: PathId, version: IfMatch) -> Result<Removed, Problem> {
+    let item = Item::<R> { caller: permit.caller().clone(), target: Target::Id(id.0), verb: Verb::Delete, if_version: version.0, idempotency: None };
+    permit.database().apply(|reply| Job::new(item, Some(reply))).await.map(Removed)
+}
+
+async fn upsert<R: Exposed>(permit: Permit<R::Write>, name: PathExternalId, version: MayMatch, body: Body<R::Input>) -> Result<Written<R::View>, Problem> {
+    let item =
+        Item::<R> { caller: permit.caller().clone(), target: Target::External(name.0), verb: Verb::Write(body.value), if_version: version.0, idempotency: None };
+    apply(&permit, item).await.map(Written)
+}
+
+async fn list<R: Exposed>(permit: Permit<R::Read>, listing: Listing<R>) -> Result<Items<R::View>, Problem> {
+    let caller = permit.caller().clone();
+    permit
+        .database()
+        .query(move |conn, context| {
+            let mut records = R::list(conn, &listing.filter, &listing.page, caller.sight())?;
+            let limit = usize::try_from(listing.page.limit).unwrap_or(usize::MAX);
+            let next = if records.len() > limit {
+                records.truncate(limit);
+                records.last().map(|last| listing.next(last))
+            } else {
+                None
+            };
+            let shown: Vec<(&R::Record, &Caller)> = records.iter().map(|record| (record, caller.as_ref())).collect();
+            let views = R::views(conn, &shown, context)?;
+            Ok(Items::new(views, next))
+        })
+        .await
+}
+
+/// The sort values that every record has.
+pub fn common_sort_value(record: &impl Stored, sort: &str) -> Value {
+    let meta = record.meta();
+    serde_json::to_value(if sort == "updated_at" { meta.updated_at } else { meta.created_at }).unwrap_or_default()
+}

@@ -1,0 +1,287 @@
+//! Operations that document themselves. [`Api::operation`] registers a handler once; path, scope, parameters, bodies,
+//! answers and problems of the OpenAPI document come from the handler's own argument and result types. So the router and the
+//! document cannot list different operations, and a scope cannot be enforced and not documented.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, web};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::permit::Permission;
+use crate::error::{Code, Problem};
+use crate::identity::scopes::ScopeInfo;
+
+/// An argument or a result of a handler that says what it means for the operation.
+pub trait Described {
+    /// Adds it to the operation's description.
+    fn describe(operation: &mut Operation);
+}
+
+/// What people read about an operation.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// `snake_case`, without the name of a method.
+    pub id: String,
+    /// The section it stands in.
+    pub tag: &'static str,
+    /// One line.
+    pub summary: String,
+    /// The rest: what it does, what it needs, what happens on a retry.
+    pub description: String,
+}
+
+/// One operation as the document shows it.
+#[derive(Debug)]
+pub struct Operation {
+    /// Upper-case method.
+    pub method: Method,
+    /// Path with its parameters in braces.
+    pub path: String,
+    about: About,
+    scope: Option<&'static ScopeInfo>,
+    parameters: Vec<Value>,
+    request: Option<Value>,
+    responses: BTreeMap<u16, Value>,
+    problems: BTreeSet<Code>,
+    schemas: BTreeMap<String, Value>,
+}
+
+impl Operation {
+    fn new(method: Method, path: &str, about: About) -> Self {
+        Self {
+            method,
+            path: path.to_owned(),
+            about,
+            scope: None,
+            parameters: Vec::new(),
+            request: None,
+            responses: BTreeMap::new(),
+            problems: [Code::MalformedRequest, Code::Internal, Code::Unavailable].into(),
+            schemas: BTreeMap::new(),
+        }
+    }
+
+    /// States the scope.
+    pub fn scope(&mut self, scope: Option<&'static ScopeInfo>) {
+        self.scope = scope;
+    }
+
+    /// Adds a parameter object.
+    pub fn parameter(&mut self, parameter: Value) {
+        self.parameters.push(parameter);
+    }
+
+    /// Adds problems that it may answer with.
+    pub fn problems(&mut self, codes: &[Code]) {
+        self.problems.extend(codes);
+    }
+
+    /// Sets the request body of a media type.
+    pub fn body<T: ToSchema>(&mut self, media: &str) {
+        let schema = self.schema::<T>();
+        self.request = Some(json!({"required": true, "content": {media: {"schema": schema}}}));
+    }
+
+    /// Replaces the schema of the request body: a patch has the members of the whole, none of them required.
+    pub fn patch_schema(&mut self, reference: &Value) {
+        if let Some(content) = self.request.as_mut().and_then(|request| request.get_mut("content")).and_then(Value::as_object_mut) {
+            for media in content.values_mut() {
+                media["schema"] = reference.clone();
+            }
+        }
+    }
+
+    /// Adds an example to the request body.
+    fn example(&mut self, example: &Value) {
+        if let Some(content) = self.request.as_mut().and_then(|request| request.get_mut("content")).and_then(Value::as_object_mut) {
+            for media in content.values_mut() {
+                media["example"] = example.clone();
+            }
+        }
+    }
+
+    /// Adds an answer without a body.
+    pub fn empty_response(&mut self, status: u16, description: &str) {
+        self.responses.insert(status, json!({"description": description}));
+    }
+
+    /// Adds an answer with a JSON body.
+    pub fn response<T: ToSchema>(&mut self, status: u16, description: &str) {
+        let schema = self.schema::<T>();
+        self.raw_response(status, description, &schema, "application/json");
+    }
+
+    /// Adds an answer with a body of this schema and media type.
+    pub fn raw_response(&mut self, status: u16, description: &str, schema: &Value, media: &str) {
+        self.responses.insert(status, json!({"description": description, "content": {media: {"schema": schema}}}));
+    }
+
+    /// Adds headers to an answer.
+    pub fn response_headers(&mut self, status: u16, headers: Value) {
+        if let Some(response) = self.responses.get_mut(&status) {
+            response["headers"] = headers;
+        }
+    }
+
+    /// Refers to a schema, which is added to the components.
+    pub fn schema<T: ToSchema>(&mut self) -> Value {
+        let mut schemas = Vec::new();
+        T::schemas(&mut schemas);
+        schemas.push((T::name().into_owned(), T::schema()));
+        for (name, schema) in schemas {
+            self.schemas.insert(name, serde_json::to_value(schema).unwrap_or_default());
+        }
+        json!({"$ref": format!("#/components/schemas/{}", T::name())})
+    }
+
+    /// Adds a schema that is put together by hand.
+    pub fn named_schema(&mut self, name: &str, schema: Value) -> Value {
+        self.schemas.insert(name.to_owned(), schema);
+        json!({"$ref": format!("#/components/schemas/{name}")})
+    }
+
+    fn document(&self) -> Value {
+        let mut responses: Map<String, Value> = self.responses.iter().map(|(status, response)| (status.to_string(), response.clone())).collect();
+        let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+        for code in &self.problems {
+            by_status.entry(code.status()).or_default().push(*code);
+        }
+        for (status, codes) in by_status {
+            let description = codes.iter().map(|code| format!("`{}`: {}.", code.as_str(), code.title())).collect::<Vec<_>>().join(" ");
+            let mut response = json!({
+                "description": description,
+                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            });
+            if codes.iter().any(|code| Problem::new(*code).retry_after().is_some()) {
+                response["headers"] = json!({"Retry-After": {"$ref": "#/components/headers/Retry-After"}});
+            }
+            responses.insert(status.to_string(), response);
+        }
+        let mut document = json!({
+            "operationId": self.about.id,
+            "tags": [self.about.tag],
+            "summary": self.about.summary,
+            "description": self.about.description,
+            "parameters": self.parameters,
+            "responses": responses,
+            "security": match self.scope {
+                Some(scope) => json!([{"oauth2": [scope.name]}]),
+                None => json!([{}]),
+            },
+        });
+        if let Some(request) = &self.request {
+            document["requestBody"] = request.clone();
+        }
+        document
+    }
+}
+
+type Register = Arc<dyn Fn() -> Route + Send + Sync>;
+
+/// All operations of the service.
+#[derive(Default)]
+pub struct Api {
+    operations: Vec<Operation>,
+    routes: BTreeMap<String, Vec<(Method, Register)>>,
+}
+
+impl Api {
+    /// Registers and documents a handler whose first argument is a permission.
+    pub fn operation<H, Args, T>(&mut self, method: Method, path: &str, about: About, handler: H) -> &mut Self
+    where
+        H: Handler<Args, Output = Result<T, Problem>> + Clone + Send + Sync,
+        Args: FromRequest + Described + Permitted + 'static,
+        T: Responder + Described + 'static,
+    {
+        self.with_example(method, path, about, None, handler)
+    }
+
+    /// The same, with an example of the request body.
+    pub fn with_example<H, Args, T>(&mut self, method: Method, path: &str, about: About, example: Option<Value>, handler: H) -> &mut Self
+    where
+        H: Handler<Args, Output = Result<T, Problem>> + Clone + Send + Sync,
+        Args: FromRequest + Described + Permitted + 'static,
+        T: Responder + Described + 'static,
+    {
+        let mut operation = Operation::new(method.clone(), path, about);
+        Args::describe(&mut operation);
+        T::describe(&mut operation);
+        if let Some(example) = example {
+            operation.example(&example);
+        }
+        self.operations.push(operation);
+        let register: Register = {
+            let method = method.clone();
+            Arc::new(move || web::method(method.clone()).to(handler.clone()))
+        };
+        self.routes.entry(path.to_owned()).or_default().push((method, register));
+        self
+    }
+
+    /// What is registered, for the tests that walk every operation.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// Adds the routes to an application. A path that is asked with another method answers 405 and says which there are.
+    pub fn configure(&self, config: &mut web::ServiceConfig) {
+        // Fixed segments come before parameters, so that `/v1/x/by-external-id/{e}` is not read as `/v1/x/{id}/...`.
+        let mut paths: Vec<(&String, &Vec<(Method, Register)>)> = self.routes.iter().collect();
+        paths.sort_by_key(|(path, _)| path.replace('{', "\u{7f}"));
+        for (path, methods) in paths {
+            let mut resource = web::resource(path.as_str());
+            for (_, register) in methods {
+                resource = resource.route(register());
+            }
+            let allow = methods.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>().join(", ");
+            resource = resource.default_service(web::to(move || {
+                let allow = allow.clone();
+                async move {
+                    let mut response = HttpResponse::from_error(Problem::new(Code::MethodNotAllowed));
+                    if let Ok(value) = allow.parse() {
+                        response.headers_mut().insert(actix_web::http::header::ALLOW, value);
+                    }
+                    response
+                }
+            }));
+            config.service(resource);
+        }
+    }
+
+    /// The `paths` and `components.schemas` of the document.
+    pub fn document(&self) -> (Map<String, Value>, Map<String, Value>) {
+        let mut paths = Map::new();
+        let mut schemas = Map::new();
+        for operation in &self.operations {
+            let path = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
+            path[operation.method.as_str().to_lowercase()] = operation.document();
+            schemas.extend(operation.schemas.iter().map(|(name, schema)| (name.clone(), schema.clone())));
+        }
+        (paths, schemas)
+    }
+}
+
+/// Arguments that begin with a permission.
+pub trait Permitted {
+    /// The scope that the permission stands for.
+    const SCOPE: Option<&'static ScopeInfo>;
+}
+
+macro_rules! tuples {
+    ($(($first:ident $($rest:ident)*))+) => { $(
+        impl<$first: Described, $($rest: Described),*> Described for ($first, $($rest,)*) {
+            fn describe(operation: &mut Operation) {
+                $first::describe(operation);
+                $($rest::describe(operation);)*
+            }
+        }
+        impl<$first: Permission, $($rest),*> Permitted for ($first, $($rest,)*) {
+            const SCOPE: Option<&'static ScopeInfo> = $first::SCOPE;
+        }
+    )+ };
+}
+
+tuples! { (A) (A B) (A B C) (A B C D) (A B C D E) }

@@ -1,0 +1,396 @@
+//! How requests are read: paths, headers, bodies, queries. Each extractor refuses what it cannot read and documents itself.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::endpoint::{Described, Operation};
+use crate::error::{Code, Problem, Violation};
+use crate::identifiers::PersonTaxCode;
+use crate::shape;
+
+/// The largest body of a single request, in bytes.
+pub const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The form of external ids: what fits into a path without being escaped.
+pub const EXTERNAL_ID_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$";
+
+/// The `{id}` of the path.
+pub struct PathId(pub Uuid);
+
+impl FromRequest for PathId {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // Only the hyphenated form is an id: a record has one URL.
+        let text = request.match_info().get("id").unwrap_or_default();
+        let id = Uuid::try_parse(text).ok().filter(|id| id.hyphenated().to_string().eq_ignore_ascii_case(text));
+        ready(id.map(Self).ok_or_else(|| Problem::malformed(vec![Violation::new("id", "wrong_format", "The id is a UUID.")])))
+    }
+}
+
+impl Described for PathId {
+    fn describe(operation: &mut Operation) {
+        operation.parameter(json!({"name": "id", "in": "path", "required": true, "description": "The service's id of the record.",
+            "schema": {"type": "string", "format": "uuid"}}));
+        operation.problems(&[Code::NotFound]);
+    }
+}
+
+/// The `{external_id}` of the path.
+pub struct PathExternalId(pub String);
+
+impl FromRequest for PathExternalId {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request.match_info().get("external_id").unwrap_or_default();
+        ready(if is_external_id(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Problem::malformed(vec![Violation::new(
+                "external_id",
+                "wrong_format",
+                "1 to 100 letters, digits and . _ : -, beginning with a letter or digit; never a tax code.",
+            )]))
+        })
+    }
+}
+
+impl Described for PathExternalId {
+    fn describe(operation: &mut Operation) {
+        operation.parameter(json!({"name": "external_id", "in": "path", "required": true,
+            "description": "The caller's organisation's own name for the record; never a tax code.",
+            "schema": {"type": "string", "pattern": EXTERNAL_ID_PATTERN, "maxLength": 100}}));
+    }
+}
+
+/// Whether a text may name a record. Tax codes are refused: external ids stand in URLs and logs.
+pub fn is_external_id(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    text.len() <= 100
+        && bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
+        && !PersonTaxCode::looks_like(text)
+}
+
+type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
+/// A JSON body.
+pub struct Body<T> {
+    /// What it says.
+    pub value: T,
+    /// SHA-256 of its bytes.
+    pub digest: [u8; 32],
+}
+
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = Boxed<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let (document, digest) = read_json(&request, payload, &["application/json"]).await?;
+            let value = shape::parse(document).map_err(Problem::invalid)?;
+            Ok(Self { value, digest })
+        })
+    }
+}
+
+impl<T: ToSchema> Described for Body<T> {
+    fn describe(operation: &mut Operation) {
+        operation.body::<T>("application/json");
+        operation.problems(&[Code::MalformedJson, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::Invalid]);
+    }
+}
+
+/// A merge-patch (RFC 7396) to the representation `T`.
+pub struct MergePatch<T> {
+    /// The patch as it came; it is judged once it is applied.
+    pub patch: Value,
+    of: PhantomData<T>,
+}
+
+impl<T: 'static> FromRequest for MergePatch<T> {
+    type Error = Problem;
+    type Future = Boxed<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let (patch, _) = read_json(&request, payload, &["application/merge-patch+json"]).await?;
+            Ok(Self { patch, of: PhantomData })
+        })
+    }
+}
+
+impl<T: ToSchema> Described for MergePatch<T> {
+    fn describe(operation: &mut Operation) {
+        let schema = json!({"type": "object", "description": format!(
+            "Members of `{}` to change; null removes a member. What results is judged as a whole.", T::name())});
+        let reference = operation.named_schema(&format!("{}Patch", T::name()), schema);
+        operation.body::<T>("application/merge-patch+json");
+        operation.patch_schema(&reference);
+        operation.problems(&[Code::MalformedJson, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::Invalid]);
+    }
+}
+
+async fn read_json(request: &HttpRequest, mut payload: Payload, media: &[&str]) -> Result<(Value, [u8; 32]), Problem> {
+    let stated = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let stated = stated.split(';').next().unwrap_or_default().trim();
+    if !media.iter().any(|media| media.eq_ignore_ascii_case(stated)) {
+        return Err(Problem::because(Code::UnsupportedMediaType, format!("The body must be {}.", media.join(" or "))));
+    }
+    let mut bytes = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::because(Code::MalformedRequest, "The body ended before it was complete."))?;
+        if bytes.len() + chunk.len() > BODY_LIMIT {
+            return Err(Problem::because(Code::BodyTooLarge, format!("A body has at most {BODY_LIMIT} bytes.")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    let document = serde_json::from_slice(&bytes)
+        .map_err(|error| Problem::because(Code::MalformedJson, format!("The JSON cannot be read at line {}, column {}.", error.line(), error.column())))?;
+    Ok((document, Sha256::digest(&bytes).into()))
+}
+
+fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+    let mut values = request.headers().get_all(name);
+    let malformed = |detail: &str| Problem::malformed(vec![Violation::new(name.as_str(), "wrong_format", detail)]);
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| malformed("The header holds other than visible ASCII characters.")),
+        _ => Err(malformed("The header may stand only once.")),
+    }
+}
+
+/// The version in an entity tag; `None` in `Some` stands for `*`.
+fn version_of(tag: &str, name: &HeaderName) -> Result<Option<i64>, Problem> {
+    if tag.trim() == "*" {
+        return Ok(None);
+    }
+    tag.trim()
+        .strip_prefix('"')
+        .and_then(|tag| tag.strip_suffix('"'))
+        .and_then(|version| version.parse().ok())
+        .map(Some)
+        .ok_or_else(|| Problem::malformed(vec![Violation::new(name.as_str(), "wrong_format", "One strong entity tag, as it came in ETag, or *.")]))
+}
+
+/// `If-Match`, which a change by id cannot do without.
+pub struct IfMatch(pub Option<i64>);
+
+impl FromRequest for IfMatch {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(header(request, &IF_MATCH).and_then(|tag| version_of(tag.ok_or(Problem::new(Code::PreconditionRequired))?, &IF_MATCH).map(Self)))
+    }
+}
+
+impl Described for IfMatch {
+    fn describe(operation: &mut Operation) {
+        operation.parameter(json!({"name": "If-Match", "in": "header", "required": true,
+            "description": "The `ETag` the record was read with, or `*` for whatever it is now.", "example": "\"1\"",
+            "schema": {"type": "string", "pattern": "^(\\*|\"[0-9]{1,18}\")$", "maxLength": 20}}));
+        operation.problems(&[Code::PreconditionRequired, Code::StaleVersion]);
+    }
+}
+
+/// `If-Match`, where it may be left out.
+pub struct MayMatch(pub Option<i64>);
+
+impl FromRequest for MayMatch {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(header(request, &IF_MATCH).and_then(|tag| match tag {
+            Some(tag) => version_of(tag, &IF_MATCH).map(Self),
+            None => Ok(Self(None)),
+        }))
+    }
+}
+
+impl Described for MayMatch {
+    fn describe(operation: &mut Operation) {
+        operation.parameter(json!({"name": "If-Match", "in": "header", "required": false,
+            "description": "The `ETag` the record was read with: the request is refused where the record has changed since.", "example": "\"1\"",
+            "schema": {"type": "string", "pattern": "^(\\*|\"[0-9]{1,18}\")$", "maxLength": 20}}));
+        operation.problems(&[Code::StaleVersion]);
+    }
+}
+
+/// `If-None-Match`: the version that the reader has already.
+pub struct IfNoneMatch(Option<String>);
+
+impl IfNoneMatch {
+    /// Whether the reader has this version.
+    pub fn has(&self, version: i64) -> bool {
+        let tag = format!("\"{version}\"");
+        self.0.as_deref().is_some_and(|list| list.split(',').any(|entry| entry.trim().trim_start_matches("W/") == tag || entry.trim() == "*"))
+    }
+}
+
+impl FromRequest for IfNoneMatch {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(header(request, &IF_NONE_MATCH).map(|list| Self(list.map(str::to_owned))))
+    }
+}
+
+impl Described for IfNoneMatch {
+    fn describe(operation: &mut Operation) {
+        operation.parameter(json!({"name": "If-None-Match", "in": "header", "required": false,
+            "description": "The `ETag` of what the reader has: 304 where it is still so.", "schema": {"type": "string", "maxLength": 200}}));
+        operation.empty_response(304, "The reader has the current version.");
+    }
+}
+
+/// `Idempotency-Key`, with the request it belongs to.
+pub struct IdempotencyKey {
+    key: Option<String>,
+    request: String,
+}
+
+impl IdempotencyKey {
+    /// The key with the digest of method, path and body; `None` where the client sent no key.
+    pub fn over(&self, client_id: &str, body: &[u8]) -> Option<crate::batch::Idempotency> {
+        let digest = Sha256::new().chain_update(self.request.as_bytes()).chain_update([0]).chain_update(body).finalize();
+        Some(crate::batch::Idempotency { client_id: client_id.to_owned(), key: self.key.clone()?, digest: digest.to_vec() })
+    }
+}
+
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+impl FromRequest for IdempotencyKey {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let line = format!("{} {}", request.method(), request.path());
+        ready(header(request, &IDEMPOTENCY_KEY).and_then(|key| match key {
+            Some(key) if key.is_empty() || key.len() > 255 || PersonTaxCode::looks_like(key) => {
+                Err(Problem::malformed(vec![Violation::new("Idempotency-Key", "wrong_format", "1 to 255 characters; never a tax code.")]))
+            }
+            key => Ok(Self { key: key.map(str::to_owned), request: line }),
+        }))
+    }
+}
+
+impl Described for IdempotencyKey {
+    fn describe(operation: &mut Operation) {
+        operation.parameter(json!({"name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "A name for this request, best a UUID: a retry with the same key gets the stored answer and has no second effect. Kept for 30 days.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255}}));
+        operation.problems(&[Code::IdempotencyInProgress, Code::IdempotencyKeyReused]);
+    }
+}
+
+/// Query parameters. Unknown ones are refused, as are those that stand twice.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(query_document(request.query_string(), &properties_of::<T>()).and_then(|document| shape::parse(document).map_err(query_problem)).map(Self))
+    }
+}
+
+impl<T: ToSchema> Described for Query<T> {
+    fn describe(operation: &mut Operation) {
+        describe_query::<T>(operation);
+    }
+}
+
+/// Documents the fields of `T` as query parameters.
+pub fn describe_query<T: ToSchema>(operation: &mut Operation) {
+    for (name, mut schema) in properties_of::<T>() {
+        let description = schema.as_object_mut().and_then(|schema| schema.remove("description")).unwrap_or_default();
+        operation.parameter(json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema}));
+    }
+}
+
+/// Violations of a query, whose fields are parameters rather than members of a body.
+pub fn query_problem(mut violations: Vec<Violation>) -> Problem {
+    for violation in &mut violations {
+        violation.pointer = violation.pointer.trim_start_matches('/').to_owned();
+        if violation.code == "unknown_field" {
+            violation.code = "unknown_parameter";
+            violation.detail = violation.detail.replace("The field", "The parameter");
+        }
+    }
+    Problem::malformed(violations)
+}
+
+/// The properties of a schema, with its optional ones stripped of null: a parameter is there or not.
+pub fn properties_of<T: ToSchema>() -> serde_json::Map<String, Value> {
+    let schema = serde_json::to_value(T::schema()).unwrap_or_default();
+    let mut schemas = Vec::new();
+    T::schemas(&mut schemas);
+    let mut properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    for property in properties.values_mut() {
+        strip_null(property);
+        let name = property.get("$ref").and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next()).map(str::to_owned);
+        if let Some((_, schema)) = name.and_then(|name| schemas.iter().find(|(other, _)| *other == name)) {
+            let description = property.get("description").cloned();
+            *property = serde_json::to_value(schema).unwrap_or_default();
+            if let (Some(description), Some(property)) = (description, property.as_object_mut()) {
+                property.insert("description".to_owned(), description);
+            }
+        }
+    }
+    properties
+}
+
+fn strip_null(property: &mut Value) {
+    if let Some(types) = property.get_mut("type").filter(|types| types.is_array()) {
+        let kept = types.as_array().and_then(|types| types.iter().find(|name| *name != "null").cloned());
+        *types = kept.unwrap_or_default();
+    }
+    if let Some(forms) = property.get("oneOf").and_then(Value::as_array)
+        && let Some(form) = forms.iter().find(|form| form.get("type").is_none_or(|name| name != "null")).cloned()
+    {
+        let description = property.get("description").cloned();
+        *property = form;
+        if let (Some(description), Some(property)) = (description, property.as_object_mut()) {
+            property.insert("description".to_owned(), description);
+        }
+    }
+}
+
+/// A query string as a JSON object, each value of the type that its property has.
+pub fn query_document(query: &str, properties: &serde_json::Map<String, Value>) -> Result<Value, Problem> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| Problem::because(Code::MalformedRequest, "The query string cannot be read."))?;
+    let mut document = serde_json::Map::new();
+    let mut repeated = Vec::new();
+    for (name, text) in pairs {
+        let value = match properties.get(&name).and_then(|property| property.get("type")).and_then(Value::as_str) {
+            Some("integer") => text.parse::<i64>().map_or_else(|_| Value::String(text.clone()), Value::from),
+            Some("boolean") => text.parse::<bool>().map_or_else(|_| Value::String(text.clone()), Value::from),
+            _ => Value::String(text),
+        };
+        if document.insert(name.clone(), value).is_some() {
+            repeated.push(Violation::new(name, "repeated_parameter", "The parameter may stand only once."));
+        }
+    }
+    if repeated.is_empty() { Ok(Value::Object(document)) } else { Err(Problem::malformed(repeated)) }
+}

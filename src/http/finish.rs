@@ -1,0 +1,133 @@
+//! The last word on every answer: the request's id, the language of problems, caching, the log line.
+
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, web};
+
+use super::State;
+use crate::error::{Code, Language, Problem};
+
+static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// Wraps every request.
+pub async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let state = request.app_data::<web::Data<State>>().cloned();
+    let id = correlation_id(request.headers(), state.as_deref());
+    let language = language(request.headers());
+    let result = next.call(request).await;
+    let mut response = match result {
+        Ok(response) => response.map_into_boxed_body(),
+        // Nothing below answers with an error of its own; if something does, it has no request to answer any more.
+        Err(error) => return Err(error),
+    };
+    if let Some(problem) = problem_of(&response) {
+        let base = state.as_ref().map_or("", |state| state.public_url());
+        let body = problem.to_json(base, Some(&id), language);
+        response = response.map_body(|head, _| {
+            head.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+            head.status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            problem_headers(&problem, head.headers_mut());
+            BoxBody::new(body)
+        });
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(CORRELATION_ID.clone(), value);
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // The pattern of the path rather than the path: ids are not for the log, and a client may put anything into a URL.
+    tracing::info!(
+        request_id = %id,
+        method = %response.request().method(),
+        route = response.request().match_pattern().as_deref().unwrap_or("(none)"),
+        status = response.status().as_u16(),
+        micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "request"
+    );
+    Ok(response)
+}
+
+/// The problem that an answer stands for, whoever made it.
+fn problem_of(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return None;
+    }
+    if let Some(problem) = response.response().error().and_then(|error| error.as_error::<Problem>()) {
+        return Some(problem.clone());
+    }
+    // An operation that wrote its own error body, as the token endpoint does, keeps it.
+    if response.headers().contains_key(header::CONTENT_TYPE) && response.response().error().is_none() {
+        return None;
+    }
+    Some(Problem::new(match status.as_u16() {
+        404 => Code::NotFound,
+        405 => Code::MethodNotAllowed,
+        413 => Code::BodyTooLarge,
+        414 => Code::UriTooLong,
+        415 => Code::UnsupportedMediaType,
+        431 => Code::HeadersTooLarge,
+        _ if status.is_client_error() => Code::MalformedRequest,
+        _ => Code::Internal,
+    }))
+}
+
+fn problem_headers(problem: &Problem, headers: &mut HeaderMap) {
+    let challenge = match problem.code {
+        Code::Unauthenticated => Some("Bearer realm=\"ricolloca\", error=\"invalid_token\""),
+        Code::InsufficientScope => Some("Bearer realm=\"ricolloca\", error=\"insufficient_scope\""),
+        Code::InvalidClient => Some("Basic realm=\"ricolloca\""),
+        _ => None,
+    };
+    if let Some(challenge) = challenge {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Some(seconds) = problem.retry_after() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if problem.code == Code::UnsupportedMediaType {
+        headers.insert(HeaderName::from_static("accept-patch"), HeaderValue::from_static("application/merge-patch+json"));
+    }
+}
+
+/// The caller's own id for the request where it is fit for a log, else a new one.
+fn correlation_id(headers: &HeaderMap, state: Option<&State>) -> String {
+    headers
+        .get(&CORRELATION_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| super::extract::is_external_id(id))
+        .map(str::to_owned)
+        .or_else(|| state.map(|state| state.database.context().ids.next(state.database.context().now()).to_string()))
+        .unwrap_or_default()
+}
+
+fn language(headers: &HeaderMap) -> Language {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let quality = |wanted: &str| -> f32 {
+        accepted
+            .split(',')
+            .filter_map(|entry| {
+                let mut parts = entry.split(';');
+                let tag = parts.next()?.trim();
+                let matches = tag.get(..2).is_some_and(|primary| primary.eq_ignore_ascii_case(wanted)) && (tag.len() == 2 || tag.as_bytes().get(2) == Some(&b'-'));
+                let quality = parts.find_map(|part| part.trim().strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
+                matches.then_some(quality)
+            })
+            .fold(0.0, f32::max)
+    };
+    if quality("it") > quality("en") { Language::Italian } else { Language::English }
+}
+
+/// For whatever no route answers.
+pub async fn nothing_here() -> HttpResponse {
+    HttpResponse::from_error(Problem::new(Code::NotFound))
+}

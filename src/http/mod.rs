@@ -1,0 +1,43 @@
+//! Everything between the wire and the slices: who may call, how requests are read, how answers are written, and how an
+//! operation documents itself.
+
+pub mod crud;
+pub mod endpoint;
+pub mod extract;
+pub mod finish;
+pub mod page;
+pub mod permit;
+pub mod respond;
+
+use crate::db::Database;
+use crate::identity::token::Authority;
+
+/// What the handlers share. The database is reached through a [`permit::Permit`] only.
+pub struct State {
+    database: Database,
+    authority: Authority,
+    public_url: String,
+    document: std::sync::OnceLock<Vec<u8>>,
+}
+
+impl State {
+    /// The state of a service that is known to the world by `public_url`.
+    pub fn new(database: Database, authority: Authority, public_url: impl Into<String>) -> Self {
+        Self { database, authority, public_url: public_url.into(), document: std::sync::OnceLock::new() }
+    }
+
+    /// The service's public URL, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The OpenAPI document, once it is assembled.
+    pub fn document(&self) -> &[u8] {
+        self.document.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Hands over the OpenAPI document at the start.
+    pub fn publish(&self, document: Vec<u8>) {
+        let _ = self.document.set(document);
+    }
+}

@@ -1,0 +1,138 @@
+//! Permission as a type. A handler that takes a `Permit<ActionsWrite>` is called only with a token that has the scope
+//! `actions.write`, and a permit is the only way to the database:
+//!
+//! ```compile_fail
+//! async fn handler(state: actix_web::web::Data<ricolloca::http::State>) {
+//!     let _ = &state.database; // private: there is no way past the permit
+//! }
+//! ```
+//!
+//! The OpenAPI document takes the operation's scope from the same type.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpRequest, web};
+
+use super::State;
+use super::endpoint::{Described, Operation};
+use crate::db::Database;
+use crate::error::{Code, Problem};
+use crate::identity::Caller;
+use crate::identity::scopes::{Scope, ScopeInfo};
+use crate::identity::token::Authority;
+
+/// The first argument of every handler: what it may do.
+pub trait Permission: FromRequest + Described {
+    /// The scope it stands for; `None` for what is open to all.
+    const SCOPE: Option<&'static ScopeInfo>;
+}
+
+/// Proof that the caller's token has the scope `S`.
+pub struct Permit<S: Scope> {
+    state: web::Data<State>,
+    caller: Arc<Caller>,
+    scope: PhantomData<S>,
+}
+
+impl<S: Scope> Permit<S> {
+    /// Who calls.
+    pub const fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+
+    /// The way to the database.
+    pub fn database(&self) -> &Database {
+        &self.state.database
+    }
+}
+
+impl<S: Scope> Permission for Permit<S> {
+    const SCOPE: Option<&'static ScopeInfo> = S::INFO;
+}
+
+impl<S: Scope> FromRequest for Permit<S> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(permit(request).and_then(|(state, caller)| match S::INFO {
+            Some(scope) if !caller.scopes.has(scope) => Err(Problem::because(Code::InsufficientScope, format!("The operation needs the scope `{}`.", scope.name))),
+            _ => Ok(Self { state, caller, scope: PhantomData }),
+        }))
+    }
+}
+
+fn permit(request: &HttpRequest) -> Result<(web::Data<State>, Arc<Caller>), Problem> {
+    let state = state(request)?;
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let (Some(header), None) = (headers.next(), headers.next()) else {
+        return Err(Problem::new(Code::Unauthenticated));
+    };
+    let token = header
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or(Problem::new(Code::Unauthenticated))?;
+    let caller = state.authority.verify(token, state.database.context().now()).map_err(|error| {
+        tracing::debug!(%error, "a token was refused");
+        Problem::new(Code::Unauthenticated)
+    })?;
+    Ok((state, caller))
+}
+
+fn state(request: &HttpRequest) -> Result<web::Data<State>, Problem> {
+    request.app_data::<web::Data<State>>().cloned().ok_or(Problem::new(Code::Internal))
+}
+
+impl<S: Scope> Described for Permit<S> {
+    fn describe(operation: &mut Operation) {
+        operation.scope(S::INFO);
+        operation.problems(&[Code::Unauthenticated, Code::InsufficientScope]);
+    }
+}
+
+/// For the few operations that are open to all: obtaining a token, the keys, the health of the service, reference data.
+/// The test `authz_matrix` keeps the list of them.
+pub struct Public(web::Data<State>);
+
+impl Public {
+    /// The way to the database.
+    pub fn database(&self) -> &Database {
+        &self.0.database
+    }
+
+    /// What issues tokens.
+    pub fn authority(&self) -> &Authority {
+        &self.0.authority
+    }
+
+    /// What all handlers share.
+    pub fn state(&self) -> &State {
+        &self.0
+    }
+}
+
+impl Permission for Public {
+    const SCOPE: Option<&'static ScopeInfo> = None;
+}
+
+impl FromRequest for Public {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(state(request).map(Self))
+    }
+}
+
+impl Described for Public {
+    fn describe(operation: &mut Operation) {
+        operation.scope(None);
+    }
+}
