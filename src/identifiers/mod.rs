@@ -13,6 +13,7 @@
 //! | `codes` | the short ones: [`Cup`], [`Cob`], [`Belfiore`], [`IstatMunicipality`], [`Ccnl`], [`Sha256Hex`], [`DoteNumber`], [`Ateco`], [`Profession`] |
 //! | `reason` | [`Reason`] a code is refused, [`Warning`] about one that is accepted |
 //! | `check` | the arithmetic of check digits and check letters |
+//! | [`synthetic`] | valid codes of nobody, for demo data and tests |
 //!
 //! Input is taken strictly: lower case or a surrounding blank is an error, as the contract says. A service that repairs
 //! its input ends with two spellings of one worker.
@@ -22,6 +23,7 @@ mod codes;
 mod organisation;
 mod person;
 mod reason;
+pub mod synthetic;
 
 pub use codes::{
     Ateco, AtecoEdition, Belfiore, Ccnl, Cob, Cup, DoteNumber, IstatMunicipality, Profession,
