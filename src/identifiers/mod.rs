@@ -24,6 +24,8 @@ mod organisation;
 mod person;
 mod reason;
 pub mod synthetic;
+#[cfg(test)]
+mod tests;
 
 pub use codes::{
     Ateco, AtecoEdition, Belfiore, Ccnl, Cob, Cup, DoteNumber, IstatMunicipality, Profession,
