@@ -4,9 +4,10 @@
 //! |---|---|
 //! | `vocabulary` | [`Vocabulary`] and [`Entry`]: look-up on a date, "did you mean", search |
 //! | `published` | the lists others publish, read from the tables of `data/`: provinces, municipalities, ATECO 2007, education levels, legal forms, contract types |
+//! | `closed` | the lists this service's contract closes: categories, kinds, states, working times |
 //! | here | the registry ([`all`], [`get`]) and a typed question per published list |
 //!
-//! To add a vocabulary: write a function in `published` that builds it, and add a line to `load`. The
+//! To add a vocabulary: write a function in `published` or `closed` that builds it, and add a line to `load`. The
 //! tests then demand a source, a licence, both titles and unique periods of it.
 //!
 //! **Dates.** A code may come, go, and come back with another meaning. `valid_from` is the first day an entry holds and
@@ -15,7 +16,10 @@
 //!
 //! Nothing here knows the database or the clock.
 
+mod closed;
 mod published;
+#[cfg(test)]
+mod tests;
 mod text;
 mod vocabulary;
 
@@ -33,14 +37,16 @@ static REGISTRY: LazyLock<Vec<Vocabulary>> = LazyLock::new(|| {
 ///
 /// Errors: a table of `data/` that is not what `published` expects.
 fn load() -> Result<Vec<Vocabulary>, csv::Error> {
-    Ok(vec![
+    let mut all = vec![
         published::provinces()?,
         published::municipalities()?,
         published::ateco_2007()?,
         published::education_levels()?,
         published::legal_forms()?,
         published::contract_types()?,
-    ])
+    ];
+    all.extend(closed::all());
+    Ok(all)
 }
 
 /// Every vocabulary, published ones first. The first call reads the tables (some milliseconds): call it at start-up, so
