@@ -31,10 +31,7 @@ impl Clock {
     /// This instant, in the microseconds that PostgreSQL keeps.
     pub fn now(&self) -> DateTime<Utc> {
         let micros = match self {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the one caller of the system clock"
-            )]
+            #[expect(clippy::disallowed_methods, reason = "the one caller of the system clock")]
             Self::System => Utc::now().timestamp_micros(),
             Self::Fixed(micros) => micros.load(Ordering::SeqCst),
         };

@@ -6,10 +6,10 @@
 use serde::Serialize;
 
 macro_rules! problem_codes {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal $status:literal $title:literal / $titolo:literal;)+) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $code:literal $status:literal $title:literal / $titolo:literal;)+) => {
         /// Why a request was refused: stable codes, each with one status and a title in English and Italian.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code { $($(#[$doc])* $variant),+ }
+        pub enum Code { $($(#[doc = $doc])* $variant),+ }
 
         impl Code {
             /// Every code, in the order of the table.
@@ -29,11 +29,10 @@ macro_rules! problem_codes {
 
             /// What it means and what to do about it: the text of its page.
             pub const fn explanation(self) -> &'static str {
-                match self { $(Self::$variant => concat!($(problem_codes!(@doc $doc), "\n"),*)),+ }
+                match self { $(Self::$variant => concat!($($doc, "\n"),*)),+ }
             }
         }
     };
-    (@doc doc = $text:literal) => { $text };
 }
 
 problem_codes! {

@@ -1,3 +1,36 @@
+//! Ricolloca: the API through which Lombardy's territorial partnerships for re-employment work together.
+//!
+//! Read this page first. Data flows one way: `routes -> ops -> {rules, store}`.
+//!
+//! | where | what |
+//! |---|---|
+//! | [`app`], [`openapi`], [`health`] | the service put together: one line per slice |
+//! | [`http`] | requests and answers: [`http::permit`] (who may), [`http::endpoint`] (operations that document themselves), [`http::crud`] (what every resource has) |
+//! | [`batch`] | the one write path: every change is an item of a batch, a single request as well as an import |
+//! | [`db`] | connections, the database threads, models as rows |
+//! | the slices | [`organisations`], [`calls`], [`partnerships`], [`members`], [`cohorts`], [`participants`], [`actions`], [`outcomes`]: each with `model` (the facts), `wire` (what clients send and get), `rules` (pure), `ops` (load, decide, write), `store` (its queries), `routes` |
+//! | [`feed`] | the exact change log, pulled |
+//! | [`identity`] | clients, scopes, tokens |
+//! | [`identifiers`], [`vocabularies`], [`shape`] | codes, reference data, the form of bodies |
+//! | [`vault`] | personal data at rest |
+//! | [`embedded`] | the private PostgreSQL of a first run |
+//! | [`seed`] | demo data, which goes through the rules like everything else |
+//! | [`clock`], [`ids`] | time and randomness, which are arguments everywhere |
+//!
+//! A slice depends only on slices before it in the order of [`kind::Kind`].
+
+pub mod batch;
+pub mod clock;
+pub mod codes;
+pub mod db;
 pub mod embedded;
+pub mod error;
+pub mod http;
 pub mod identifiers;
+pub mod identity;
+pub mod ids;
+pub mod kind;
+pub mod organisations;
+pub mod shape;
+pub mod vault;
 pub mod vocabularies;

@@ -112,35 +112,42 @@ fn violations_of(error: &ValidationError<'_>, names: &[String]) -> Vec<Violation
     let pointer = error.instance_path().to_string();
     let one = |code, detail: String| vec![Violation::new(pointer.clone(), code, detail)];
     match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
-            unexpected
-                .iter()
-                .map(|name| {
-                    let detail = match closest(name, names) {
-                        Some(close) => format!("The field is not known; did you mean `{close}`?"),
-                        None => "The field is not known.".to_owned(),
-                    };
-                    Violation::new(format!("{pointer}/{}", escape(name)), "unknown_field", detail)
-                })
-                .collect()
-        }
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
+            .iter()
+            .map(|name| {
+                let detail = match closest(name, names) {
+                    Some(close) => format!("The field is not known; did you mean `{close}`?"),
+                    None => "The field is not known.".to_owned(),
+                };
+                Violation::new(format!("{pointer}/{}", escape(name)), "unknown_field", detail)
+            })
+            .collect(),
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
             vec![Violation::new(format!("{pointer}/{}", escape(name)), "required", "The field is required.")]
         }
         ValidationErrorKind::Type { .. } => one("wrong_type", "The value has the wrong JSON type.".to_owned()),
         ValidationErrorKind::Enum { options } => one("unknown_code", unknown_code(error.instance(), options)),
-        ValidationErrorKind::Constant { expected_value } => one("unknown_code", format!("The only value allowed here is {expected_value}.")),
+        ValidationErrorKind::Constant { expected_value } => {
+            one("unknown_code", format!("The only value allowed here is {expected_value}."))
+        }
         ValidationErrorKind::MaxLength { limit } => one("too_long", format!("At most {limit} characters are allowed.")),
-        ValidationErrorKind::MinLength { limit } => one("too_short", format!("At least {limit} characters are needed.")),
-        ValidationErrorKind::Pattern { pattern } => one("wrong_format", format!("The value does not match the pattern {pattern}.")),
+        ValidationErrorKind::MinLength { limit } => {
+            one("too_short", format!("At least {limit} characters are needed."))
+        }
+        ValidationErrorKind::Pattern { pattern } => {
+            one("wrong_format", format!("The value does not match the pattern {pattern}."))
+        }
         ValidationErrorKind::Format { format } => one("wrong_format", format!("The value is not a valid {format}.")),
         ValidationErrorKind::Maximum { limit } => one("out_of_range", format!("The value must be at most {limit}.")),
         ValidationErrorKind::Minimum { limit } => one("out_of_range", format!("The value must be at least {limit}.")),
         ValidationErrorKind::MaxItems { limit } => one("too_many_items", format!("At most {limit} items are allowed.")),
         ValidationErrorKind::MinItems { limit } => one("too_few_items", format!("At least {limit} items are needed.")),
         ValidationErrorKind::UniqueItems => one("repeated_item", "The items must differ from each other.".to_owned()),
-        ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => nearest(context, &pointer, names),
+        ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
+            nearest(context, &pointer, names)
+        }
         _ => one("wrong_form", "The value does not have the form that the schema describes.".to_owned()),
     }
 }
@@ -151,7 +158,9 @@ fn nearest(context: &[Vec<ValidationError<'static>>], pointer: &str, names: &[St
     let mut best: Option<Vec<Violation>> = None;
     let weight = |violations: &[Violation]| {
         let whole = violations.iter().any(|v| v.pointer == pointer && v.code == "wrong_type");
-        let tag = violations.iter().any(|v| v.code == "unknown_code" && (v.pointer.ends_with("/kind") || v.pointer.ends_with("/basis")));
+        let tag = violations
+            .iter()
+            .any(|v| v.code == "unknown_code" && (v.pointer.ends_with("/kind") || v.pointer.ends_with("/basis")));
         (whole, tag, violations.len())
     };
     for form in context {
@@ -160,12 +169,16 @@ fn nearest(context: &[Vec<ValidationError<'static>>], pointer: &str, names: &[St
             best = Some(violations);
         }
     }
-    best.filter(|violations| !violations.is_empty())
-        .unwrap_or_else(|| vec![Violation::new(pointer, "wrong_form", "The value has none of the forms that the schema allows.")])
+    best.filter(|violations| !violations.is_empty()).unwrap_or_else(|| {
+        vec![Violation::new(pointer, "wrong_form", "The value has none of the forms that the schema allows.")]
+    })
 }
 
 fn unknown_code(value: &Value, options: &Value) -> String {
-    let options: Vec<String> = options.as_array().map(|options| options.iter().filter_map(Value::as_str).map(str::to_owned).collect()).unwrap_or_default();
+    let options: Vec<String> = options
+        .as_array()
+        .map(|options| options.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        .unwrap_or_default();
     match value.as_str().and_then(|text| closest(text, &options)) {
         Some(close) => format!("The code is not known; did you mean `{close}`?"),
         None => format!("The code is not known; allowed are: {}.", options.join(", ")),

@@ -81,7 +81,7 @@ fn derive(secret: &[u8; SECRET_LEN], label: &[u8]) -> [u8; 32] {
 
 fn mac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(message);
     mac.finalize().into_bytes().into()
 }

@@ -28,8 +28,18 @@ pub(super) fn recall(conn: &mut Conn, keys: &[&Idempotency]) -> Result<HashMap<I
         return Ok(HashMap::new());
     }
     let busy = store::busy_keys(conn, keys)?;
-    let mut known: HashMap<Idempotency, Answer> =
-        busy.into_iter().map(|key| (key, Err(Problem::because(Code::IdempotencyInProgress, "A request with this Idempotency-Key is being carried out.")))).collect();
+    let mut known: HashMap<Idempotency, Answer> = busy
+        .into_iter()
+        .map(|key| {
+            (
+                key,
+                Err(Problem::because(
+                    Code::IdempotencyInProgress,
+                    "A request with this Idempotency-Key is being carried out.",
+                )),
+            )
+        })
+        .collect();
     for row in store::stored_answers(conn, keys)? {
         for key in keys.iter().filter(|key| key.client_id == row.client_id && key.key == row.key) {
             let answer = if key.digest == row.digest {
@@ -41,7 +51,10 @@ pub(super) fn recall(conn: &mut Conn, keys: &[&Idempotency]) -> Result<HashMap<I
                     replayed: true,
                 })
             } else {
-                Err(Problem::because(Code::IdempotencyKeyReused, "The key came with another method, path or body before."))
+                Err(Problem::because(
+                    Code::IdempotencyKeyReused,
+                    "The key came with another method, path or body before.",
+                ))
             };
             known.entry((*key).clone()).or_insert(answer);
         }

@@ -74,12 +74,17 @@ fn run<R: Resource>(conn: &mut Conn, lookups: &mut [&mut Lookup], context: &Cont
     let callers: Vec<&Caller> = callers.iter().map(AsRef::as_ref).collect();
     let ids: Vec<Option<Uuid>> = lookups.iter().map(|lookup| Some(lookup.id)).collect();
     let records = refs::visible::<R>(conn, &callers, &ids)?;
-    let shown: Vec<(&R::Record, &Caller)> = records.iter().zip(&callers).filter_map(|(record, caller)| Some((record.as_ref()?, *caller))).collect();
+    let shown: Vec<(&R::Record, &Caller)> =
+        records.iter().zip(&callers).filter_map(|(record, caller)| Some((record.as_ref()?, *caller))).collect();
     let mut views = R::views(conn, &shown, context)?.into_iter();
     for (lookup, record) in lookups.iter_mut().zip(&records) {
         let answer = record.as_ref().and_then(|record| {
             let view = views.next()?;
-            Some(serde_json::to_vec(&view).map(|body| Fetched { version: record.meta().version, body }).map_err(|_| Problem::new(Code::Internal)))
+            Some(
+                serde_json::to_vec(&view)
+                    .map(|body| Fetched { version: record.meta().version, body })
+                    .map_err(|_| Problem::new(Code::Internal)),
+            )
         });
         lookup.outcome = Some(answer.unwrap_or_else(|| Err(Problem::new(Code::NotFound))));
     }

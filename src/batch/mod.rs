@@ -96,7 +96,11 @@ pub trait Resource: Sized + Send + Sync + 'static {
     fn input_of(conn: &mut Conn, record: &Self::Record, context: &Context) -> Result<Self::Input, Fault>;
 
     /// Finds what the changes refer to. What does not exist, or the caller may not see, stays unresolved.
-    fn resolve(conn: &mut Conn, changes: &[(&Caller, &Change<'_, Self>)], context: &Context) -> Result<Vec<Self::Refs>, Fault>;
+    fn resolve(
+        conn: &mut Conn,
+        changes: &[(&Caller, &Change<'_, Self>)],
+        context: &Context,
+    ) -> Result<Vec<Self::Refs>, Fault>;
 
     /// What the verdict on this change shares with the verdicts on others. The target itself is always claimed.
     fn claims(draft: &Draft<'_, Self>, claims: &mut Claims);
@@ -142,7 +146,6 @@ pub enum Target {
 }
 
 /// What is to be done.
-#[derive(Clone, Debug)]
 pub enum Verb<R: Resource> {
     /// Make the record what the input says.
     Write(R::Input),
@@ -155,7 +158,6 @@ pub enum Verb<R: Resource> {
 }
 
 /// One change that one caller asks for.
-#[derive(Debug)]
 pub struct Item<R: Resource> {
     /// Who asks.
     pub caller: Arc<Caller>,
@@ -216,5 +218,14 @@ impl Claims {
         realm.hash(&mut hasher);
         what.hash(&mut hasher);
         self.0.push(hasher.finish());
+    }
+}
+
+impl<R: Resource> Draft<'_, R> {
+    /// The record as a tombstone.
+    pub fn tombstone(&self, context: &Context) -> Result<R::Record, Problem> {
+        let mut record = self.before.clone().ok_or(Problem::new(crate::error::Code::NotFound))?;
+        record.meta_mut().deleted_at = Some(context.now());
+        Ok(record)
     }
 }

@@ -36,7 +36,10 @@ impl Ref {
 }
 
 /// Finds the records that callers refer to; `None` where there is none, or none that the caller may see.
-pub fn resolve<R: Resource>(conn: &mut Conn, asked: &[(&Caller, Option<&Ref>)]) -> Result<Vec<Option<R::Record>>, Fault> {
+pub fn resolve<R: Resource>(
+    conn: &mut Conn,
+    asked: &[(&Caller, Option<&Ref>)],
+) -> Result<Vec<Option<R::Record>>, Fault> {
     let keys: Vec<ExternalKey> = asked
         .iter()
         .filter_map(|(caller, reference)| {
@@ -45,14 +48,17 @@ pub fn resolve<R: Resource>(conn: &mut Conn, asked: &[(&Caller, Option<&Ref>)]) 
             Some(ExternalKey { source: caller.organisation, external_id: name.clone() })
         })
         .collect();
-    let named: HashMap<ExternalKey, Uuid> = if keys.is_empty() { HashMap::new() } else { R::Record::find_external(conn, &keys)?.into_iter().collect() };
+    let named: HashMap<ExternalKey, Uuid> =
+        if keys.is_empty() { HashMap::new() } else { R::Record::find_external(conn, &keys)?.into_iter().collect() };
     let ids: Vec<Option<Uuid>> = asked
         .iter()
         .map(|(caller, reference)| {
             let reference = reference.as_ref()?;
             match (&reference.id, &reference.external_id) {
                 (Some(id), None) => Some(*id),
-                (None, Some(name)) => named.get(&ExternalKey { source: caller.organisation, external_id: name.clone() }).copied(),
+                (None, Some(name)) => {
+                    named.get(&ExternalKey { source: caller.organisation, external_id: name.clone() }).copied()
+                }
                 _ => None,
             }
         })
@@ -62,14 +68,19 @@ pub fn resolve<R: Resource>(conn: &mut Conn, asked: &[(&Caller, Option<&Ref>)]) 
 }
 
 /// The records of these ids that the callers may see, in the same order.
-pub fn visible<R: Resource>(conn: &mut Conn, callers: &[&Caller], ids: &[Option<Uuid>]) -> Result<Vec<Option<R::Record>>, Fault> {
+pub fn visible<R: Resource>(
+    conn: &mut Conn,
+    callers: &[&Caller],
+    ids: &[Option<Uuid>],
+) -> Result<Vec<Option<R::Record>>, Fault> {
     let mut wanted: Vec<Uuid> = ids.iter().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
     if wanted.is_empty() {
         return Ok(ids.iter().map(|_| None).collect());
     }
-    let found: HashMap<Uuid, R::Record> = R::Record::fetch(conn, &wanted)?.into_iter().map(|record| (record.meta().id, record)).collect();
+    let found: HashMap<Uuid, R::Record> =
+        R::Record::fetch(conn, &wanted)?.into_iter().map(|record| (record.meta().id, record)).collect();
     let organisations: Vec<Uuid> = callers.iter().filter_map(|caller| caller.sight()).collect();
     let partnerships: Vec<Uuid> = found.values().filter_map(R::partnership_of).collect();
     let sights = store::sights(conn, &organisations, &partnerships)?;

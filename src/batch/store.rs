@@ -83,7 +83,11 @@ pub(super) fn stored_answers(conn: &mut Conn, keys: &[&Idempotency]) -> Result<V
         .load(conn)
 }
 
-pub(super) fn store_answers(conn: &mut Conn, answers: &[(&Idempotency, &Reply)], now: DateTime<Utc>) -> Result<(), Fault> {
+pub(super) fn store_answers(
+    conn: &mut Conn,
+    answers: &[(&Idempotency, &Reply)],
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
     diesel::sql_query(
         "INSERT INTO idempotency (client_id, key, digest, status, record_id, version, body, created_at) \
          SELECT a.*, $8 FROM UNNEST($1, $2, $3, $4, $5, $6, $7) AS a",

@@ -6,7 +6,9 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 use super::job::{Answer, Effect, Job, Reply};
-use super::{Change, Claims, Context, Draft, Input, Item, ParentLock, Resource, Settled, Target, Verb, idempotency, refs, store};
+use super::{
+    Change, Claims, Context, Draft, Input, Item, ParentLock, Resource, Settled, Target, Verb, idempotency, refs, store,
+};
 use crate::db::{Conn, ExternalKey, Fault, Meta, Stored};
 use crate::error::{Code, Problem, Violation};
 use crate::identity::Caller;
@@ -45,7 +47,8 @@ fn advance<R: Resource>(conn: &mut Conn, items: &[&Item<R>], context: &Context) 
     let mut answers = recall_answers(conn, items)?;
     let opened = open_targets(conn, items, &mut answers, context)?;
 
-    let asked: Vec<(&Caller, &Change<'_, R>)> = opened.iter().filter_map(|open| Some((items.get(open.index)?.caller.as_ref(), &open.change))).collect();
+    let asked: Vec<(&Caller, &Change<'_, R>)> =
+        opened.iter().filter_map(|open| Some((items.get(open.index)?.caller.as_ref(), &open.change))).collect();
     let resolved = R::resolve(conn, &asked, context)?;
     drop(asked);
     let drafts = opened.into_iter().zip(resolved).filter_map(|(open, refs)| {
@@ -103,7 +106,8 @@ fn open_targets<'a, R: Resource>(
         _ => None,
     };
     let keys: Vec<ExternalKey> = items.iter().filter_map(|item| key(item)).collect();
-    let named: HashMap<ExternalKey, Uuid> = if keys.is_empty() { HashMap::new() } else { R::Record::find_external(conn, &keys)?.into_iter().collect() };
+    let named: HashMap<ExternalKey, Uuid> =
+        if keys.is_empty() { HashMap::new() } else { R::Record::find_external(conn, &keys)?.into_iter().collect() };
     let ids: Vec<Option<Uuid>> = items
         .iter()
         .map(|item| match &item.target {
@@ -121,7 +125,9 @@ fn open_targets<'a, R: Resource>(
             continue;
         }
         let missing = before.is_none() && (id.is_some() || !matches!(item.verb, Verb::Write(_)));
-        let stale = before.as_ref().is_some_and(|record| item.if_version.is_some_and(|version| version != record.meta().version));
+        let stale = before
+            .as_ref()
+            .is_some_and(|record| item.if_version.is_some_and(|version| version != record.meta().version));
         let result = if missing {
             Err(Problem::new(Code::NotFound))
         } else if stale || before.is_none() && item.if_version.is_some() {
@@ -140,18 +146,27 @@ fn open_targets<'a, R: Resource>(
     Ok(opened)
 }
 
-fn change_of<'a, R: Resource>(conn: &mut Conn, item: &'a Item<R>, before: Option<&R::Record>, context: &Context) -> Result<Result<Change<'a, R>, Problem>, Fault> {
+fn change_of<'a, R: Resource>(
+    conn: &mut Conn,
+    item: &'a Item<R>,
+    before: Option<&R::Record>,
+    context: &Context,
+) -> Result<Result<Change<'a, R>, Problem>, Fault> {
     Ok(match &item.verb {
         Verb::Write(input) => Ok(Change::Write(Cow::Borrowed(input))),
         Verb::Delete => Ok(Change::Delete),
         Verb::Act(act) => Ok(Change::Act(act)),
         Verb::Patch(patch) => {
-            let Some(before) = before else { return Ok(Err(Problem::new(Code::NotFound))) };
+            let Some(before) = before else {
+                return Ok(Err(Problem::new(Code::NotFound)));
+            };
             let input = R::input_of(conn, before, context)?;
             match serde_json::to_value(&input) {
                 Ok(mut document) => {
                     merge(&mut document, patch);
-                    shape::parse::<R::Input>(document).map(|input| Change::Write(Cow::Owned(input))).map_err(Problem::invalid)
+                    shape::parse::<R::Input>(document)
+                        .map(|input| Change::Write(Cow::Owned(input)))
+                        .map_err(Problem::invalid)
                 }
                 Err(_) => Err(Problem::new(Code::Internal)),
             }
@@ -179,7 +194,12 @@ fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
     }
 }
 
-fn meta_of<R: Resource>(item: &Item<R>, change: &Change<'_, R>, before: Option<&R::Record>, context: &Context) -> Result<Meta, Problem> {
+fn meta_of<R: Resource>(
+    item: &Item<R>,
+    change: &Change<'_, R>,
+    before: Option<&R::Record>,
+    context: &Context,
+) -> Result<Meta, Problem> {
     let stated = match change {
         Change::Write(input) => input.external_id(),
         Change::Delete | Change::Act(_) => None,
@@ -203,14 +223,24 @@ fn meta_of<R: Resource>(item: &Item<R>, change: &Change<'_, R>, before: Option<&
 }
 
 /// Takes the changes, in their order, that share no claim with one already taken.
-fn first_wave<'a, R: Resource>(items: &[&'a Item<R>], drafts: impl Iterator<Item = (usize, Draft<'a, R>)>) -> (Vec<usize>, Vec<Draft<'a, R>>) {
+fn first_wave<'a, R: Resource>(
+    items: &[&'a Item<R>],
+    drafts: impl Iterator<Item = (usize, Draft<'a, R>)>,
+) -> (Vec<usize>, Vec<Draft<'a, R>>) {
     let mut taken = HashSet::new();
     drafts
         .filter(|(index, draft)| {
             let mut claims = Claims::default();
             match &draft.before {
                 Some(_) => claims.add("id", draft.meta.id),
-                None => claims.add("name", (draft.meta.source_organisation_id, &draft.meta.external_id, draft.meta.external_id.is_none().then_some(draft.meta.id))),
+                None => claims.add(
+                    "name",
+                    (
+                        draft.meta.source_organisation_id,
+                        &draft.meta.external_id,
+                        draft.meta.external_id.is_none().then_some(draft.meta.id),
+                    ),
+                ),
             }
             if let Some(key) = items.get(*index).and_then(|item| item.idempotency.as_ref()) {
                 claims.add("key", (&key.client_id, &key.key));
@@ -226,7 +256,11 @@ fn first_wave<'a, R: Resource>(items: &[&'a Item<R>], drafts: impl Iterator<Item
 
 /// Locks partnerships, then the records themselves, each in the order of ids. A record that changed between its reading and
 /// its locking waits for the next wave, which reads it again.
-fn lock<'a, R: Resource>(conn: &mut Conn, indexes: Vec<usize>, drafts: Vec<Draft<'a, R>>) -> Result<(Vec<usize>, Vec<Draft<'a, R>>), Fault> {
+fn lock<'a, R: Resource>(
+    conn: &mut Conn,
+    indexes: Vec<usize>,
+    drafts: Vec<Draft<'a, R>>,
+) -> Result<(Vec<usize>, Vec<Draft<'a, R>>), Fault> {
     if R::PARENT_LOCK != ParentLock::None {
         let mut partnerships: Vec<Uuid> = drafts.iter().flat_map(|draft| R::partnerships(draft)).collect();
         partnerships.sort_unstable();
@@ -239,11 +273,14 @@ fn lock<'a, R: Resource>(conn: &mut Conn, indexes: Vec<usize>, drafts: Vec<Draft
     if existing.is_empty() {
         return Ok((indexes, drafts));
     }
-    let locked: HashMap<Uuid, i64> = R::Record::lock(conn, &existing)?.iter().map(|record| (record.meta().id, record.meta().version)).collect();
+    let locked: HashMap<Uuid, i64> =
+        R::Record::lock(conn, &existing)?.iter().map(|record| (record.meta().id, record.meta().version)).collect();
     Ok(indexes
         .into_iter()
         .zip(drafts)
-        .filter(|(_, draft)| draft.before.as_ref().is_none_or(|before| locked.get(&before.meta().id) == Some(&before.meta().version)))
+        .filter(|(_, draft)| {
+            draft.before.as_ref().is_none_or(|before| locked.get(&before.meta().id) == Some(&before.meta().version))
+        })
         .unzip())
 }
 
@@ -283,17 +320,31 @@ fn write<R: Resource>(conn: &mut Conn, written: &[Written<'_, '_, R>], context: 
     if settled.is_empty() { Ok(()) } else { R::settle(conn, &settled, context) }
 }
 
-fn replies<R: Resource>(conn: &mut Conn, written: &[Written<'_, '_, R>], context: &Context) -> Result<Vec<(usize, Answer)>, Fault> {
+fn replies<R: Resource>(
+    conn: &mut Conn,
+    written: &[Written<'_, '_, R>],
+    context: &Context,
+) -> Result<Vec<(usize, Answer)>, Fault> {
     let alive = |effect: Effect| effect != Effect::Deleted;
-    let shown: Vec<(&R::Record, &Caller)> =
-        written.iter().filter(|(.., (_, effect))| alive(*effect)).map(|(_, draft, (record, _))| (record, draft.caller)).collect();
+    let shown: Vec<(&R::Record, &Caller)> = written
+        .iter()
+        .filter(|(.., (_, effect))| alive(*effect))
+        .map(|(_, draft, (record, _))| (record, draft.caller))
+        .collect();
     let mut views = R::views(conn, &shown, context)?.into_iter();
     Ok(written
         .iter()
         .map(|(index, _, (record, effect))| {
-            let body = if alive(*effect) { views.next().map(|view| serde_json::to_vec(&view)).transpose() } else { Ok(None) };
+            let body =
+                if alive(*effect) { views.next().map(|view| serde_json::to_vec(&view)).transpose() } else { Ok(None) };
             let answer = match body {
-                Ok(body) => Ok(Reply { id: record.meta().id, version: record.meta().version, effect: *effect, body: body.unwrap_or_default(), replayed: false }),
+                Ok(body) => Ok(Reply {
+                    id: record.meta().id,
+                    version: record.meta().version,
+                    effect: *effect,
+                    body: body.unwrap_or_default(),
+                    replayed: false,
+                }),
                 Err(_) => Err(Problem::new(Code::Internal)),
             };
             (*index, answer)

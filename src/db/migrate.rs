@@ -18,7 +18,12 @@ pub fn migrate(url: &str) -> Result<Vec<String>, MigrationError> {
     let fail = |error: &dyn std::fmt::Display| MigrationError(error.to_string());
     let mut conn = Conn::establish(url).map_err(|error| fail(&error))?;
     conn.batch_execute("SELECT pg_advisory_lock(4710)").map_err(|error| fail(&error))?;
-    let applied = conn.run_pending_migrations(MIGRATIONS).map_err(|error| fail(&error))?.iter().map(ToString::to_string).collect();
+    let applied = conn
+        .run_pending_migrations(MIGRATIONS)
+        .map_err(|error| fail(&error))?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     conn.batch_execute("SELECT pg_advisory_unlock(4710)").map_err(|error| fail(&error))?;
     Ok(applied)
 }

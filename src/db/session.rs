@@ -45,17 +45,31 @@ impl Session {
 /// Whether an error is about the connection or the server rather than about the statement.
 pub fn is_connection_fault(error: &Error) -> bool {
     match error {
-        Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ReadOnlyTransaction, _)
+        Error::DatabaseError(
+            DatabaseErrorKind::ClosedConnection
+            | DatabaseErrorKind::UnableToSendCommand
+            | DatabaseErrorKind::ReadOnlyTransaction,
+            _,
+        )
         | Error::BrokenTransactionManager
         | Error::AlreadyInTransaction => true,
         // libpq reports a server that went away without an SQLSTATE, so that Diesel cannot classify it.
         Error::DatabaseError(DatabaseErrorKind::Unknown, info) => {
             let message = info.message();
-            ["server closed the connection", "terminating connection", "no connection to the server", "could not receive data", "SSL connection has been closed", "the database system is"]
-                .iter()
-                .any(|sign| message.contains(sign))
+            [
+                "server closed the connection",
+                "terminating connection",
+                "no connection to the server",
+                "could not receive data",
+                "SSL connection has been closed",
+                "the database system is",
+            ]
+            .iter()
+            .any(|sign| message.contains(sign))
         }
-        Error::RollbackErrorOnCommit { rollback_error, commit_error } => is_connection_fault(rollback_error) || is_connection_fault(commit_error),
+        Error::RollbackErrorOnCommit { rollback_error, commit_error } => {
+            is_connection_fault(rollback_error) || is_connection_fault(commit_error)
+        }
         _ => false,
     }
 }

@@ -30,7 +30,15 @@ pub struct Meta {
 impl Meta {
     /// Of a record that is about to be made.
     pub const fn new(id: Uuid, now: DateTime<Utc>, source: Uuid, external_id: Option<String>) -> Self {
-        Self { id, version: 1, created_at: now, updated_at: now, deleted_at: None, source_organisation_id: source, external_id }
+        Self {
+            id,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+            source_organisation_id: source,
+            external_id,
+        }
     }
 }
 

@@ -76,12 +76,21 @@ impl Database {
         let start_error = |error: std::io::Error| StartError(error.to_string());
         let (lookups, queue) = sync_channel(sizes.queue);
         let shared = Arc::clone(&context);
-        spawn("lookup", sizes.lookups, queue, BATCH, &pool, move |session, items: Vec<Lookup>| serve_lookups(session, items, &shared)).map_err(start_error)?;
+        spawn("lookup", sizes.lookups, queue, BATCH, &pool, move |session, items: Vec<Lookup>| {
+            serve_lookups(session, items, &shared)
+        })
+        .map_err(start_error)?;
         let (queries, queue) = sync_channel(sizes.queue);
-        spawn("query", sizes.queries, queue, 1, &pool, |session, items: Vec<Work>| items.into_iter().for_each(|work| work(session))).map_err(start_error)?;
+        spawn("query", sizes.queries, queue, 1, &pool, |session, items: Vec<Work>| {
+            items.into_iter().for_each(|work| work(session))
+        })
+        .map_err(start_error)?;
         let (writes, queue) = sync_channel(sizes.queue);
         let shared = Arc::clone(&context);
-        spawn("write", sizes.writes, queue, BATCH, &pool, move |session, items: Vec<Job>| serve_writes(session, items, &shared)).map_err(start_error)?;
+        spawn("write", sizes.writes, queue, BATCH, &pool, move |session, items: Vec<Job>| {
+            serve_writes(session, items, &shared)
+        })
+        .map_err(start_error)?;
         Ok(Self { lookups, queries, writes, context })
     }
 
@@ -91,7 +100,10 @@ impl Database {
     }
 
     /// Reads one record for one viewer; coalesced with the reads of others.
-    pub async fn look_up(&self, lookup: impl FnOnce(oneshot::Sender<batch::LookupAnswer>) -> Lookup) -> batch::LookupAnswer {
+    pub async fn look_up(
+        &self,
+        lookup: impl FnOnce(oneshot::Sender<batch::LookupAnswer>) -> Lookup,
+    ) -> batch::LookupAnswer {
         let (reply, answer) = oneshot::channel();
         enqueue(&self.lookups, lookup(reply))?;
         answer.await.unwrap_or_else(|_| Err(Problem::new(Code::Unavailable)))
@@ -105,7 +117,10 @@ impl Database {
     }
 
     /// Runs a query of its own shape: a list, a page of the feed. Outside a transaction, each statement by itself.
-    pub async fn query<T: Send + 'static>(&self, query: impl FnOnce(&mut Conn, &Context) -> Result<T, QueryError> + Send + 'static) -> Result<T, Problem> {
+    pub async fn query<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut Conn, &Context) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
         let context = Arc::clone(&self.context);
         let work: Work = Box::new(move |session| {
@@ -188,7 +203,8 @@ fn take<T>(queue: &Mutex<Receiver<Waiting<T>>>, batch: usize) -> Option<Vec<T>> 
         {
             waiting.push(next);
         }
-        let items: Vec<T> = waiting.into_iter().filter(|entry| entry.since.elapsed() < PATIENCE).map(|entry| entry.item).collect();
+        let items: Vec<T> =
+            waiting.into_iter().filter(|entry| entry.since.elapsed() < PATIENCE).map(|entry| entry.item).collect();
         if !items.is_empty() {
             return Some(items);
         }

@@ -37,7 +37,12 @@ pub trait Exposed: Resource {
     fn example() -> Value;
 
     /// The records of a page, and one more where there is one. `sight` limits them to what this organisation sees.
-    fn list(conn: &mut Conn, filter: &Self::Filter, page: &Page, sight: Option<Uuid>) -> Result<Vec<Self::Record>, QueryError>;
+    fn list(
+        conn: &mut Conn,
+        filter: &Self::Filter,
+        page: &Page,
+        sight: Option<Uuid>,
+    ) -> Result<Vec<Self::Record>, QueryError>;
 
     /// The value of a record that a page ordered by `sort` goes on from.
     fn sort_value(record: &Self::Record, sort: &str) -> Value;
@@ -59,34 +64,68 @@ pub fn register<R: Exposed>(api: &mut Api) {
     api.operation(
         Method::GET,
         &path,
-        about(format!("list_{many}"), format!("List {many}"), format!("{} The {many} that the caller may see, page by page. Filters are combined with *and*.", R::MEANING)),
+        about(
+            format!("list_{many}"),
+            format!("List {many}"),
+            format!(
+                "{} The {many} that the caller may see, page by page. Filters are combined with *and*.",
+                R::MEANING
+            ),
+        ),
         list::<R>,
     );
     api.with_example(
         Method::POST,
         &path,
-        about(format!("create_{one}"), format!("Create one {one}"), format!("{} A retry with the same `Idempotency-Key` has no second effect.", R::WRITING)),
+        about(
+            format!("create_{one}"),
+            format!("Create one {one}"),
+            format!("{} A retry with the same `Idempotency-Key` has no second effect.", R::WRITING),
+        ),
         example(),
         create::<R>,
     );
-    api.operation(Method::GET, &by_id, about(format!("show_{one}"), format!("Read one {one}"), R::MEANING.to_owned()), read::<R>);
+    api.operation(
+        Method::GET,
+        &by_id,
+        about(format!("show_{one}"), format!("Read one {one}"), R::MEANING.to_owned()),
+        read::<R>,
+    );
     api.with_example(
         Method::PUT,
         &by_id,
-        about(format!("replace_{one}"), format!("Replace one {one}"), format!("{} What the body leaves out is emptied. A body that changes nothing leaves the version as it is.", R::WRITING)),
+        about(
+            format!("replace_{one}"),
+            format!("Replace one {one}"),
+            format!(
+                "{} What the body leaves out is emptied. A body that changes nothing leaves the version as it is.",
+                R::WRITING
+            ),
+        ),
         example(),
         replace::<R>,
     );
     api.operation(
         Method::PATCH,
         &by_id,
-        about(format!("edit_{one}"), format!("Change parts of one {one}"), format!("{} By merge-patch (RFC 7396): what the body leaves out stays, null empties.", R::WRITING)),
+        about(
+            format!("edit_{one}"),
+            format!("Change parts of one {one}"),
+            format!("{} By merge-patch (RFC 7396): what the body leaves out stays, null empties.", R::WRITING),
+        ),
         patch::<R>,
     );
     api.operation(
         Method::DELETE,
         &by_id,
-        about(format!("remove_{one}"), format!("Remove one {one}"), format!("{} As far as the lifecycle allows and nothing refers to it; the feed keeps a tombstone.", R::WRITING)),
+        about(
+            format!("remove_{one}"),
+            format!("Remove one {one}"),
+            format!(
+                "{} As far as the lifecycle allows and nothing refers to it; the feed keeps a tombstone.",
+                R::WRITING
+            ),
+        ),
         remove::<R>,
     );
     api.with_example(
@@ -95,7 +134,10 @@ pub fn register<R: Exposed>(api: &mut Api) {
         about(
             format!("upsert_{one}"),
             format!("Create or replace one {one} by its external id"),
-            format!("{} The way of a pusher: the same request again changes nothing. `If-Match` is possible, not needed.", R::WRITING),
+            format!(
+                "{} The way of a pusher: the same request again changes nothing. `If-Match` is possible, not needed.",
+                R::WRITING
+            ),
         ),
         example(),
         upsert::<R>,
@@ -108,9 +150,19 @@ pub async fn apply<R: Resource, S: Scope>(permit: &Permit<S>, item: Item<R>) -> 
     Ok(Changed::new(reply, &collection::<R>()))
 }
 
-async fn create<R: Exposed>(permit: Permit<R::Write>, key: IdempotencyKey, body: Body<R::Input>) -> Result<Created<R::View>, Problem> {
+async fn create<R: Exposed>(
+    permit: Permit<R::Write>,
+    key: IdempotencyKey,
+    body: Body<R::Input>,
+) -> Result<Created<R::View>, Problem> {
     let idempotency = key.over(&permit.caller().client_id, &body.digest);
-    let item = Item::<R> { caller: permit.caller().clone(), target: Target::New, verb: Verb::Write(body.value), if_version: None, idempotency };
+    let item = Item::<R> {
+        caller: permit.caller().clone(),
+        target: Target::New,
+        verb: Verb::Write(body.value),
+        if_version: None,
+        idempotency,
+    };
     apply(&permit, item).await.map(Created)
 }
 
@@ -121,24 +173,62 @@ async fn read<R: Exposed>(permit: Permit<R::Read>, id: PathId, known: IfNoneMatc
     Ok(Shown::new(fetched, known))
 }
 
-async fn replace<R: Exposed>(permit: Permit<R::Write>, id: PathId, version: IfMatch, body: Body<R::Input>) -> Result<Changed<R::View>, Problem> {
-    let item = Item::<R> { caller: permit.caller().clone(), target: Target::Id(id.0), verb: Verb::Write(body.value), if_version: version.0, idempotency: None };
+async fn replace<R: Exposed>(
+    permit: Permit<R::Write>,
+    id: PathId,
+    version: IfMatch,
+    body: Body<R::Input>,
+) -> Result<Changed<R::View>, Problem> {
+    let item = Item::<R> {
+        caller: permit.caller().clone(),
+        target: Target::Id(id.0),
+        verb: Verb::Write(body.value),
+        if_version: version.0,
+        idempotency: None,
+    };
     apply(&permit, item).await
 }
 
-async fn patch<R: Exposed>(permit: Permit<R::Write>, id: PathId, version: IfMatch, body: MergePatch<R::Input>) -> Result<Changed<R::View>, Problem> {
-    let item = Item::<R> { caller: permit.caller().clone(), target: Target::Id(id.0), verb: Verb::Patch(body.patch), if_version: version.0, idempotency: None };
+async fn patch<R: Exposed>(
+    permit: Permit<R::Write>,
+    id: PathId,
+    version: IfMatch,
+    body: MergePatch<R::Input>,
+) -> Result<Changed<R::View>, Problem> {
+    let item = Item::<R> {
+        caller: permit.caller().clone(),
+        target: Target::Id(id.0),
+        verb: Verb::Patch(body.patch),
+        if_version: version.0,
+        idempotency: None,
+    };
     apply(&permit, item).await
 }
 
 async fn remove<R: Exposed>(permit: Permit<R::Write>, id: PathId, version: IfMatch) -> Result<Removed, Problem> {
-    let item = Item::<R> { caller: permit.caller().clone(), target: Target::Id(id.0), verb: Verb::Delete, if_version: version.0, idempotency: None };
+    let item = Item::<R> {
+        caller: permit.caller().clone(),
+        target: Target::Id(id.0),
+        verb: Verb::Delete,
+        if_version: version.0,
+        idempotency: None,
+    };
     permit.database().apply(|reply| Job::new(item, Some(reply))).await.map(Removed)
 }
 
-async fn upsert<R: Exposed>(permit: Permit<R::Write>, name: PathExternalId, version: MayMatch, body: Body<R::Input>) -> Result<Written<R::View>, Problem> {
-    let item =
-        Item::<R> { caller: permit.caller().clone(), target: Target::External(name.0), verb: Verb::Write(body.value), if_version: version.0, idempotency: None };
+async fn upsert<R: Exposed>(
+    permit: Permit<R::Write>,
+    name: PathExternalId,
+    version: MayMatch,
+    body: Body<R::Input>,
+) -> Result<Written<R::View>, Problem> {
+    let item = Item::<R> {
+        caller: permit.caller().clone(),
+        target: Target::External(name.0),
+        verb: Verb::Write(body.value),
+        if_version: version.0,
+        idempotency: None,
+    };
     apply(&permit, item).await.map(Written)
 }
 

@@ -87,7 +87,9 @@ impl Operation {
 
     /// Replaces the schema of the request body: a patch has the members of the whole, none of them required.
     pub fn patch_schema(&mut self, reference: &Value) {
-        if let Some(content) = self.request.as_mut().and_then(|request| request.get_mut("content")).and_then(Value::as_object_mut) {
+        if let Some(content) =
+            self.request.as_mut().and_then(|request| request.get_mut("content")).and_then(Value::as_object_mut)
+        {
             for media in content.values_mut() {
                 media["schema"] = reference.clone();
             }
@@ -96,7 +98,9 @@ impl Operation {
 
     /// Adds an example to the request body.
     fn example(&mut self, example: &Value) {
-        if let Some(content) = self.request.as_mut().and_then(|request| request.get_mut("content")).and_then(Value::as_object_mut) {
+        if let Some(content) =
+            self.request.as_mut().and_then(|request| request.get_mut("content")).and_then(Value::as_object_mut)
+        {
             for media in content.values_mut() {
                 media["example"] = example.clone();
             }
@@ -144,13 +148,18 @@ impl Operation {
     }
 
     fn document(&self) -> Value {
-        let mut responses: Map<String, Value> = self.responses.iter().map(|(status, response)| (status.to_string(), response.clone())).collect();
+        let mut responses: Map<String, Value> =
+            self.responses.iter().map(|(status, response)| (status.to_string(), response.clone())).collect();
         let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
         for code in &self.problems {
             by_status.entry(code.status()).or_default().push(*code);
         }
         for (status, codes) in by_status {
-            let description = codes.iter().map(|code| format!("`{}`: {}.", code.as_str(), code.title())).collect::<Vec<_>>().join(" ");
+            let description = codes
+                .iter()
+                .map(|code| format!("`{}`: {}.", code.as_str(), code.title()))
+                .collect::<Vec<_>>()
+                .join(" ");
             let mut response = json!({
                 "description": description,
                 "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -200,7 +209,14 @@ impl Api {
     }
 
     /// The same, with an example of the request body.
-    pub fn with_example<H, Args, T>(&mut self, method: Method, path: &str, about: About, example: Option<Value>, handler: H) -> &mut Self
+    pub fn with_example<H, Args, T>(
+        &mut self,
+        method: Method,
+        path: &str,
+        about: About,
+        example: Option<Value>,
+        handler: H,
+    ) -> &mut Self
     where
         H: Handler<Args, Output = Result<T, Problem>> + Clone + Send + Sync,
         Args: FromRequest + Described + Permitted + 'static,

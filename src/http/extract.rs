@@ -36,14 +36,19 @@ impl FromRequest for PathId {
         // Only the hyphenated form is an id: a record has one URL.
         let text = request.match_info().get("id").unwrap_or_default();
         let id = Uuid::try_parse(text).ok().filter(|id| id.hyphenated().to_string().eq_ignore_ascii_case(text));
-        ready(id.map(Self).ok_or_else(|| Problem::malformed(vec![Violation::new("id", "wrong_format", "The id is a UUID.")])))
+        ready(
+            id.map(Self)
+                .ok_or_else(|| Problem::malformed(vec![Violation::new("id", "wrong_format", "The id is a UUID.")])),
+        )
     }
 }
 
 impl Described for PathId {
     fn describe(operation: &mut Operation) {
-        operation.parameter(json!({"name": "id", "in": "path", "required": true, "description": "The service's id of the record.",
-            "schema": {"type": "string", "format": "uuid"}}));
+        operation.parameter(
+            json!({"name": "id", "in": "path", "required": true, "description": "The service's id of the record.",
+            "schema": {"type": "string", "format": "uuid"}}),
+        );
         operation.problems(&[Code::NotFound]);
     }
 }
@@ -156,14 +161,19 @@ async fn read_json(request: &HttpRequest, mut payload: Payload, media: &[&str]) 
     }
     let mut bytes = web::BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::because(Code::MalformedRequest, "The body ended before it was complete."))?;
+        let chunk =
+            chunk.map_err(|_| Problem::because(Code::MalformedRequest, "The body ended before it was complete."))?;
         if bytes.len() + chunk.len() > BODY_LIMIT {
             return Err(Problem::because(Code::BodyTooLarge, format!("A body has at most {BODY_LIMIT} bytes.")));
         }
         bytes.extend_from_slice(&chunk);
     }
-    let document = serde_json::from_slice(&bytes)
-        .map_err(|error| Problem::because(Code::MalformedJson, format!("The JSON cannot be read at line {}, column {}.", error.line(), error.column())))?;
+    let document = serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::because(
+            Code::MalformedJson,
+            format!("The JSON cannot be read at line {}, column {}.", error.line(), error.column()),
+        )
+    })?;
     Ok((document, Sha256::digest(&bytes).into()))
 }
 
@@ -172,7 +182,9 @@ fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> Result<Option<&'a 
     let malformed = |detail: &str| Problem::malformed(vec![Violation::new(name.as_str(), "wrong_format", detail)]);
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| malformed("The header holds other than visible ASCII characters.")),
+        (Some(value), None) => {
+            value.to_str().map(Some).map_err(|_| malformed("The header holds other than visible ASCII characters."))
+        }
         _ => Err(malformed("The header may stand only once.")),
     }
 }
@@ -187,7 +199,13 @@ fn version_of(tag: &str, name: &HeaderName) -> Result<Option<i64>, Problem> {
         .and_then(|tag| tag.strip_suffix('"'))
         .and_then(|version| version.parse().ok())
         .map(Some)
-        .ok_or_else(|| Problem::malformed(vec![Violation::new(name.as_str(), "wrong_format", "One strong entity tag, as it came in ETag, or *.")]))
+        .ok_or_else(|| {
+            Problem::malformed(vec![Violation::new(
+                name.as_str(),
+                "wrong_format",
+                "One strong entity tag, as it came in ETag, or *.",
+            )])
+        })
 }
 
 /// `If-Match`, which a change by id cannot do without.
@@ -198,7 +216,10 @@ impl FromRequest for IfMatch {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(header(request, &IF_MATCH).and_then(|tag| version_of(tag.ok_or(Problem::new(Code::PreconditionRequired))?, &IF_MATCH).map(Self)))
+        ready(
+            header(request, &IF_MATCH)
+                .and_then(|tag| version_of(tag.ok_or(Problem::new(Code::PreconditionRequired))?, &IF_MATCH).map(Self)),
+        )
     }
 }
 
@@ -242,7 +263,9 @@ impl IfNoneMatch {
     /// Whether the reader has this version.
     pub fn has(&self, version: i64) -> bool {
         let tag = format!("\"{version}\"");
-        self.0.as_deref().is_some_and(|list| list.split(',').any(|entry| entry.trim().trim_start_matches("W/") == tag || entry.trim() == "*"))
+        self.0.as_deref().is_some_and(|list| {
+            list.split(',').any(|entry| entry.trim().trim_start_matches("W/") == tag || entry.trim() == "*")
+        })
     }
 }
 
@@ -272,8 +295,13 @@ pub struct IdempotencyKey {
 impl IdempotencyKey {
     /// The key with the digest of method, path and body; `None` where the client sent no key.
     pub fn over(&self, client_id: &str, body: &[u8]) -> Option<crate::batch::Idempotency> {
-        let digest = Sha256::new().chain_update(self.request.as_bytes()).chain_update([0]).chain_update(body).finalize();
-        Some(crate::batch::Idempotency { client_id: client_id.to_owned(), key: self.key.clone()?, digest: digest.to_vec() })
+        let digest =
+            Sha256::new().chain_update(self.request.as_bytes()).chain_update([0]).chain_update(body).finalize();
+        Some(crate::batch::Idempotency {
+            client_id: client_id.to_owned(),
+            key: self.key.clone()?,
+            digest: digest.to_vec(),
+        })
     }
 }
 
@@ -287,7 +315,11 @@ impl FromRequest for IdempotencyKey {
         let line = format!("{} {}", request.method(), request.path());
         ready(header(request, &IDEMPOTENCY_KEY).and_then(|key| match key {
             Some(key) if key.is_empty() || key.len() > 255 || PersonTaxCode::looks_like(key) => {
-                Err(Problem::malformed(vec![Violation::new("Idempotency-Key", "wrong_format", "1 to 255 characters; never a tax code.")]))
+                Err(Problem::malformed(vec![Violation::new(
+                    "Idempotency-Key",
+                    "wrong_format",
+                    "1 to 255 characters; never a tax code.",
+                )]))
             }
             key => Ok(Self { key: key.map(str::to_owned), request: line }),
         }))
@@ -311,7 +343,11 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Query<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(query_document(request.query_string(), &properties_of::<T>()).and_then(|document| shape::parse(document).map_err(query_problem)).map(Self))
+        ready(
+            query_document(request.query_string(), &properties_of::<T>())
+                .and_then(|document| shape::parse(document).map_err(query_problem))
+                .map(Self),
+        )
     }
 }
 
@@ -325,7 +361,9 @@ impl<T: ToSchema> Described for Query<T> {
 pub fn describe_query<T: ToSchema>(operation: &mut Operation) {
     for (name, mut schema) in properties_of::<T>() {
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description")).unwrap_or_default();
-        operation.parameter(json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema}));
+        operation.parameter(
+            json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema}),
+        );
     }
 }
 
@@ -349,7 +387,11 @@ pub fn properties_of<T: ToSchema>() -> serde_json::Map<String, Value> {
     let mut properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     for property in properties.values_mut() {
         strip_null(property);
-        let name = property.get("$ref").and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next()).map(str::to_owned);
+        let name = property
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|reference| reference.rsplit('/').next())
+            .map(str::to_owned);
         if let Some((_, schema)) = name.and_then(|name| schemas.iter().find(|(other, _)| *other == name)) {
             let description = property.get("description").cloned();
             *property = serde_json::to_value(schema).unwrap_or_default();
@@ -379,7 +421,8 @@ fn strip_null(property: &mut Value) {
 
 /// A query string as a JSON object, each value of the type that its property has.
 pub fn query_document(query: &str, properties: &serde_json::Map<String, Value>) -> Result<Value, Problem> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| Problem::because(Code::MalformedRequest, "The query string cannot be read."))?;
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
+        .map_err(|_| Problem::because(Code::MalformedRequest, "The query string cannot be read."))?;
     let mut document = serde_json::Map::new();
     let mut repeated = Vec::new();
     for (name, text) in pairs {

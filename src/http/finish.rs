@@ -15,10 +15,13 @@ use crate::error::{Code, Language, Problem};
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Wraps every request.
-pub async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+pub async fn finish(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let state = request.app_data::<web::Data<State>>().cloned();
-    let id = correlation_id(request.headers(), state.as_deref());
+    let id = correlation_id(request.headers(), state.as_ref().map(|state| state.as_ref()));
     let language = language(request.headers());
     let result = next.call(request).await;
     let mut response = match result {
@@ -95,7 +98,8 @@ fn problem_headers(problem: &Problem, headers: &mut HeaderMap) {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if problem.code == Code::UnsupportedMediaType {
-        headers.insert(HeaderName::from_static("accept-patch"), HeaderValue::from_static("application/merge-patch+json"));
+        headers
+            .insert(HeaderName::from_static("accept-patch"), HeaderValue::from_static("application/merge-patch+json"));
     }
 }
 
@@ -118,7 +122,8 @@ fn language(headers: &HeaderMap) -> Language {
             .filter_map(|entry| {
                 let mut parts = entry.split(';');
                 let tag = parts.next()?.trim();
-                let matches = tag.get(..2).is_some_and(|primary| primary.eq_ignore_ascii_case(wanted)) && (tag.len() == 2 || tag.as_bytes().get(2) == Some(&b'-'));
+                let matches = tag.get(..2).is_some_and(|primary| primary.eq_ignore_ascii_case(wanted))
+                    && (tag.len() == 2 || tag.as_bytes().get(2) == Some(&b'-'));
                 let quality = parts.find_map(|part| part.trim().strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
                 matches.then_some(quality)
             })

@@ -42,7 +42,11 @@ impl Page {
     pub fn after<T: serde::de::DeserializeOwned>(&self) -> Result<Option<(T, Uuid)>, Problem> {
         self.after
             .as_ref()
-            .map(|(value, id)| serde_json::from_value(value.clone()).map(|value| (value, *id)).map_err(|_| Problem::new(Code::InvalidCursor)))
+            .map(|(value, id)| {
+                serde_json::from_value(value.clone())
+                    .map(|value| (value, *id))
+                    .map_err(|_| Problem::new(Code::InvalidCursor))
+            })
             .transpose()
     }
 }
@@ -73,7 +77,12 @@ impl<R: Exposed> Listing<R> {
     /// The path and query of the next page, which goes on after `last`.
     pub fn next(&self, last: &R::Record) -> String {
         let sort = format!("{}{}", if self.page.descending { "-" } else { "" }, self.page.sort);
-        let cursor = Cursor { s: sort, v: R::sort_value(last, self.page.sort), i: crate::db::Stored::meta(last).id, f: self.digest.clone() };
+        let cursor = Cursor {
+            s: sort,
+            v: R::sort_value(last, self.page.sort),
+            i: crate::db::Stored::meta(last).id,
+            f: self.digest.clone(),
+        };
         let cursor = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&cursor).unwrap_or_default());
         let join = if self.base.contains('?') { '&' } else { '?' };
         format!("{}{join}cursor={cursor}", self.base)
@@ -108,7 +117,11 @@ fn listing<R: Exposed>(path: &str, query: &str) -> Result<Listing<R>, Problem> {
     let sort = sort.as_ref().and_then(Value::as_str).unwrap_or(default);
     let (descending, name) = sort.strip_prefix('-').map_or((false, sort), |name| (true, name));
     let known = R::SORTS.iter().copied().find(|known| *known == name).unwrap_or_else(|| {
-        violations.push(Violation::new("sort", "unknown_code", format!("One of {}; with - in front for the other direction.", R::SORTS.join(", "))));
+        violations.push(Violation::new(
+            "sort",
+            "unknown_code",
+            format!("One of {}; with - in front for the other direction.", R::SORTS.join(", ")),
+        ));
         default
     });
     let filter = match shape::parse::<R::Filter>(document) {
@@ -124,7 +137,8 @@ fn listing<R: Exposed>(path: &str, query: &str) -> Result<Listing<R>, Problem> {
 
     let rest: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=")).collect();
     let filters: Vec<&str> = rest.iter().copied().filter(|pair| !pair.starts_with("limit=")).collect();
-    let digest = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{path}?{}", filters.join("&"))).get(..9).unwrap_or_default());
+    let digest = BASE64_URL_SAFE_NO_PAD
+        .encode(Sha256::digest(format!("{path}?{}", filters.join("&"))).get(..9).unwrap_or_default());
     let after = cursor.as_ref().and_then(Value::as_str).map(|cursor| decode(cursor, sort, &digest)).transpose()?;
     let base = if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) };
     Ok(Listing { filter, page: Page { limit, sort: known, descending, after }, base, digest })

@@ -60,7 +60,10 @@ impl<S: Scope> FromRequest for Permit<S> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(permit(request).and_then(|(state, caller)| match S::INFO {
-            Some(scope) if !caller.scopes.has(scope) => Err(Problem::because(Code::InsufficientScope, format!("The operation needs the scope `{}`.", scope.name))),
+            Some(scope) if !caller.scopes.has(scope) => Err(Problem::because(
+                Code::InsufficientScope,
+                format!("The operation needs the scope `{}`.", scope.name),
+            )),
             _ => Ok(Self { state, caller, scope: PhantomData }),
         }))
     }

@@ -100,7 +100,10 @@ impl<V> Responder for Changed<V> {
         if self.reply.effect == Effect::Deleted {
             return response.finish();
         }
-        response.insert_header((ETAG, etag(self.reply.version))).insert_header((CONTENT_TYPE, "application/json")).body(self.reply.body)
+        response
+            .insert_header((ETAG, etag(self.reply.version)))
+            .insert_header((CONTENT_TYPE, "application/json"))
+            .body(self.reply.body)
     }
 }
 

@@ -4,9 +4,7 @@ use super::Reason;
 
 /// The value of a character in an odd position (counting from one) of a personal tax code, A to Z. The digits 0 to 9
 /// have the values of A to J. Source: D.M. 23 December 1976.
-const ODD: [u32; 26] = [
-    1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23,
-];
+const ODD: [u32; 26] = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
 
 /// Whether a text fits a shape, character by character: `A` an upper-case letter, `9` a digit, `X` either, `h` a
 /// lower-case hexadecimal digit, `O` a digit or the letter that omocodia puts in its place.
@@ -22,11 +20,7 @@ pub(super) fn fits(shape: &[u8], text: &str) -> Result<(), Reason> {
         return Err(Reason::WrongLength);
     }
     // With equal counts, a character of several bytes is still refused: none of its bytes fits a slot.
-    if shape
-        .iter()
-        .zip(text.bytes())
-        .all(|(slot, byte)| takes(*slot, byte))
-    {
+    if shape.iter().zip(text.bytes()).all(|(slot, byte)| takes(*slot, byte)) {
         Ok(())
     } else {
         Err(Reason::WrongFormat)
@@ -54,11 +48,7 @@ pub(super) fn eleven_digits(text: &str) -> Result<(), Reason> {
         return Err(Reason::AllZeros);
     }
     let given = text.bytes().next_back().map(|byte| u32::from(byte - b'0'));
-    if given == Some(vat_digit(text)) {
-        Ok(())
-    } else {
-        Err(Reason::WrongCheckCharacter)
-    }
+    if given == Some(vat_digit(text)) { Ok(()) } else { Err(Reason::WrongCheckCharacter) }
 }
 
 /// The check digit for the first ten digits of `text`, which must be digits: the even positions are doubled, minus nine
@@ -86,12 +76,10 @@ pub(super) fn person_letter(text: &str) -> u8 {
         .map(|byte| u32::from(byte.saturating_sub(if byte.is_ascii_digit() { b'0' } else { b'A' })))
         .enumerate()
         // The first character is in position one: even indices are odd positions.
-        .map(
-            |(index, value)| match usize::try_from(value).ok().and_then(|at| ODD.get(at)) {
-                Some(odd) if index % 2 == 0 => *odd,
-                _ => value,
-            },
-        )
+        .map(|(index, value)| match usize::try_from(value).ok().and_then(|at| ODD.get(at)) {
+            Some(odd) if index % 2 == 0 => *odd,
+            _ => value,
+        })
         .sum();
     (b'A'..=b'Z').nth((sum % 26) as usize).unwrap_or(b'A')
 }
@@ -103,8 +91,6 @@ pub(super) const OMOCODIA: &[u8; 10] = b"LMNPQRSTUV";
 pub(super) fn omocodia_digit(byte: u8) -> Option<u32> {
     match byte {
         b'0'..=b'9' => Some(u32::from(byte - b'0')),
-        _ => (0..)
-            .zip(OMOCODIA)
-            .find_map(|(digit, letter)| (*letter == byte).then_some(digit)),
+        _ => (0..).zip(OMOCODIA).find_map(|(digit, letter)| (*letter == byte).then_some(digit)),
     }
 }

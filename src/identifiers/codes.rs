@@ -167,8 +167,7 @@ pub struct Ateco {
 impl Ateco {
     /// For the OpenAPI schema; both editions share it. 2025 has one section more (`V`), which 2007's vocabulary does
     /// not know.
-    pub const PATTERN: &'static str =
-        "^(?:[A-V]|[0-9]{2}(?:\\.[0-9]{1,2}|\\.[0-9]{2}\\.[0-9]{1,2})?)$";
+    pub const PATTERN: &'static str = "^(?:[A-V]|[0-9]{2}(?:\\.[0-9]{1,2}|\\.[0-9]{2}\\.[0-9]{1,2})?)$";
 
     /// Parses a code of an edition.
     ///
@@ -179,23 +178,14 @@ impl Ateco {
             [section] => (b'A'..=b'V').contains(section),
             bytes => {
                 matches!(bytes.len(), 2 | 4 | 5 | 7 | 8)
-                    && bytes.iter().zip(shape).all(|(byte, slot)| {
-                        if *slot == b'.' {
-                            *byte == b'.'
-                        } else {
-                            byte.is_ascii_digit()
-                        }
-                    })
+                    && bytes.iter().zip(shape).all(
+                        |(byte, slot)| {
+                            if *slot == b'.' { *byte == b'.' } else { byte.is_ascii_digit() }
+                        },
+                    )
             }
         };
-        if right {
-            Ok(Self {
-                edition,
-                code: text.to_owned(),
-            })
-        } else {
-            Err(Reason::WrongFormat)
-        }
+        if right { Ok(Self { edition, code: text.to_owned() }) } else { Err(Reason::WrongFormat) }
     }
 
     /// The edition.

@@ -27,10 +27,7 @@ pub mod synthetic;
 #[cfg(test)]
 mod tests;
 
-pub use codes::{
-    Ateco, AtecoEdition, Belfiore, Ccnl, Cob, Cup, DoteNumber, IstatMunicipality, Profession,
-    Sha256Hex,
-};
+pub use codes::{Ateco, AtecoEdition, Belfiore, Ccnl, Cob, Cup, DoteNumber, IstatMunicipality, Profession, Sha256Hex};
 pub use organisation::OrganisationTaxCode;
 pub use person::{PersonTaxCode, Sex};
 pub use reason::{Reason, Warning};

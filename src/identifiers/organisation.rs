@@ -63,9 +63,7 @@ impl OrganisationTaxCode {
         let Form::Digits(digits) = &self.0 else {
             return Vec::new();
         };
-        let office = digits
-            .get(7..10)
-            .and_then(|office| office.parse::<u16>().ok());
+        let office = digits.get(7..10).and_then(|office| office.parse::<u16>().ok());
         match office {
             Some(1..=100 | 120 | 121 | 888 | 999) => Vec::new(),
             _ => vec![Warning::UnusualOffice],

@@ -57,7 +57,8 @@ impl Particulars {
 
 impl PersonTaxCode {
     /// For the OpenAPI schema: the long form or the provisional one.
-    pub const PATTERN: &'static str = "^(?:[A-Z]{6}[0-9LMNPQRSTUV]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]|[0-9]{11})$";
+    pub const PATTERN: &'static str =
+        "^(?:[A-Z]{6}[0-9LMNPQRSTUV]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]|[0-9]{11})$";
 
     /// Parses a code; surname and name letters are taken as they are, for they cannot be checked against a name that is
     /// spelled in more than one way.
@@ -154,11 +155,7 @@ impl PersonTaxCode {
             let [(_, first), .., (_, last)] = middle else {
                 return false;
             };
-            if !SHAPE
-                .iter()
-                .zip(middle)
-                .all(|(slot, (byte, _))| takes(*slot, *byte))
-            {
+            if !SHAPE.iter().zip(middle).all(|(slot, (byte, _))| takes(*slot, *byte)) {
                 return false;
             }
             let candidate: String = middle.iter().map(|(byte, _)| char::from(*byte)).collect();
@@ -179,37 +176,20 @@ impl fmt::Debug for PersonTaxCode {
 /// The month of a code of the long form, 1 to 12.
 fn month(text: &str) -> Option<u32> {
     let letter = *text.as_bytes().get(8)?;
-    (1..)
-        .zip(MONTHS)
-        .find_map(|(number, month)| (*month == letter).then_some(number))
+    (1..).zip(MONTHS).find_map(|(number, month)| (*month == letter).then_some(number))
 }
 
 /// Reads the long form. The format must have been checked.
 ///
 /// Errors: `WrongMonth`, `WrongDay`, `NoSuchDate`; `WrongLength` for the provisional form, which holds none of this.
 fn particulars(text: &str) -> Result<Particulars, Reason> {
-    let [
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        year_tens,
-        year_units,
-        _,
-        day_tens,
-        day_units,
-        ..,
-    ] = text.as_bytes()
-    else {
+    let [_, _, _, _, _, _, year_tens, year_units, _, day_tens, day_units, ..] = text.as_bytes() else {
         return Err(Reason::WrongLength);
     };
     if text.len() != SHAPE.len() {
         return Err(Reason::WrongLength);
     }
-    let two_digits =
-        |tens: u8, units: u8| Some(omocodia_digit(tens)? * 10 + omocodia_digit(units)?);
+    let two_digits = |tens: u8, units: u8| Some(omocodia_digit(tens)? * 10 + omocodia_digit(units)?);
     let year = two_digits(*year_tens, *year_units).ok_or(Reason::WrongFormat)?;
     let written_day = two_digits(*day_tens, *day_units).ok_or(Reason::WrongFormat)?;
     let (day, sex) = match written_day {
@@ -227,11 +207,7 @@ fn particulars(text: &str) -> Result<Particulars, Reason> {
         return Err(Reason::WrongDay);
     }
     // 1900 had no 29 February and 2000 had one: between them they hold every date that two digits can mean.
-    if found
-        .born_in(1900)
-        .or_else(|| found.born_in(2000))
-        .is_none()
-    {
+    if found.born_in(1900).or_else(|| found.born_in(2000)).is_none() {
         return Err(Reason::NoSuchDate);
     }
     Ok(found)

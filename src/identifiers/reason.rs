@@ -57,9 +57,7 @@ impl Reason {
     pub const fn detail_en(self) -> &'static str {
         match self {
             Self::WrongLength => "the code has the wrong length",
-            Self::WrongFormat => {
-                "a character is not allowed where it stands (upper case only, no surrounding blanks)"
-            }
+            Self::WrongFormat => "a character is not allowed where it stands (upper case only, no surrounding blanks)",
             Self::WrongCheckCharacter => "the check character does not match the rest of the code",
             Self::WrongMonth => "the month letter does not exist",
             Self::WrongDay => "the day of birth is not 1-31 or 41-71",
@@ -73,19 +71,13 @@ impl Reason {
     pub const fn detail_it(self) -> &'static str {
         match self {
             Self::WrongLength => "il codice ha una lunghezza errata",
-            Self::WrongFormat => {
-                "un carattere non è ammesso nella sua posizione (solo maiuscole, senza spazi attorno)"
-            }
-            Self::WrongCheckCharacter => {
-                "il carattere di controllo non corrisponde al resto del codice"
-            }
+            Self::WrongFormat => "un carattere non è ammesso nella sua posizione (solo maiuscole, senza spazi attorno)",
+            Self::WrongCheckCharacter => "il carattere di controllo non corrisponde al resto del codice",
             Self::WrongMonth => "la lettera del mese non esiste",
             Self::WrongDay => "il giorno di nascita non è tra 1 e 31 o tra 41 e 71",
             Self::NoSuchDate => "la data di nascita non esiste",
             Self::AllZeros => "un codice di soli zeri non appartiene a nessuno",
-            Self::ContainsTaxCode => {
-                "un riferimento non deve contenere il codice fiscale di una persona"
-            }
+            Self::ContainsTaxCode => "un riferimento non deve contenere il codice fiscale di una persona",
         }
     }
 }

@@ -24,13 +24,8 @@ pub fn person(
     sex: Sex,
     belfiore: &str,
 ) -> PersonTaxCode {
-    assert!(
-        NaiveDate::from_ymd_opt(year, month, day).is_some(),
-        "a synthetic person was born on a day that is not"
-    );
-    let month_letter = (1..)
-        .zip(MONTHS)
-        .find_map(|(number, letter)| (number == month).then_some(char::from(*letter)));
+    assert!(NaiveDate::from_ymd_opt(year, month, day).is_some(), "a synthetic person was born on a day that is not");
+    let month_letter = (1..).zip(MONTHS).find_map(|(number, letter)| (number == month).then_some(char::from(*letter)));
     let text = format!(
         "{}{}{:02}{}{:02}{belfiore}",
         three_letters(surname_letters),
@@ -52,22 +47,15 @@ pub fn with_omocodia(code: &PersonTaxCode, subset: u8) -> PersonTaxCode {
         return code.clone();
     }
     const POSITIONS: [usize; 7] = [15, 14, 13, 11, 10, 8, 7];
-    let replaced = |position: usize| {
-        POSITIONS
-            .iter()
-            .enumerate()
-            .any(|(bit, at)| *at == position && subset >> bit & 1 == 1)
-    };
+    let replaced =
+        |position: usize| POSITIONS.iter().enumerate().any(|(bit, at)| *at == position && subset >> bit & 1 == 1);
     let text: String = (1..)
         .zip(code.as_str().bytes())
         .take(15)
         .map(|(position, byte)| match byte {
-            b'0'..=b'9' if replaced(position) => char::from(
-                OMOCODIA
-                    .get(usize::from(byte - b'0'))
-                    .copied()
-                    .unwrap_or(byte),
-            ),
+            b'0'..=b'9' if replaced(position) => {
+                char::from(OMOCODIA.get(usize::from(byte - b'0')).copied().unwrap_or(byte))
+            }
             _ => char::from(byte),
         })
         .collect();
@@ -82,46 +70,29 @@ pub fn with_omocodia(code: &PersonTaxCode, subset: u8) -> PersonTaxCode {
 /// When both numbers are zero: that code is invalid.
 pub fn organisation(serial: u32, office: u16) -> OrganisationTaxCode {
     let body = format!("{:07}{:03}", serial % 10_000_000, office % 1_000);
-    made(OrganisationTaxCode::parse(&format!(
-        "{body}{}",
-        vat_digit(&body)
-    )))
+    made(OrganisationTaxCode::parse(&format!("{body}{}", vat_digit(&body))))
 }
 
 /// The code of an employer notice: `serial` in sixteen digits. Larger numbers lose their front digits.
 pub fn cob(serial: u64) -> Cob {
-    made(Cob::parse(&format!(
-        "{:016}",
-        serial % 10_000_000_000_000_000
-    )))
+    made(Cob::parse(&format!("{:016}", serial % 10_000_000_000_000_000)))
 }
 
 /// The code of a project that was registered in `year`, with a `serial` of up to seven digits.
 pub fn cup(year: i32, serial: u32) -> Cup {
-    made(Cup::parse(&format!(
-        "E00D{:02}{:07}09",
-        year.rem_euclid(100),
-        serial % 10_000_000
-    )))
+    made(Cup::parse(&format!("E00D{:02}{:07}09", year.rem_euclid(100), serial % 10_000_000)))
 }
 
 /// Puts the check letter behind fifteen characters.
 fn sealed(text: &str) -> PersonTaxCode {
-    made(PersonTaxCode::parse(&format!(
-        "{text}{}",
-        char::from(person_letter(text))
-    )))
+    made(PersonTaxCode::parse(&format!("{text}{}", char::from(person_letter(text)))))
 }
 
 fn made<T>(result: Result<T, Reason>) -> T {
-    result
-        .unwrap_or_else(|reason| panic!("a synthetic code was asked for that cannot be: {reason}"))
+    result.unwrap_or_else(|reason| panic!("a synthetic code was asked for that cannot be: {reason}"))
 }
 
 fn three_letters(text: &str) -> String {
-    let letters = text
-        .chars()
-        .filter(char::is_ascii_alphabetic)
-        .map(|letter| letter.to_ascii_uppercase());
+    let letters = text.chars().filter(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_uppercase());
     letters.chain(std::iter::repeat('X')).take(3).collect()
 }

@@ -25,11 +25,14 @@ pub fn generate() -> Result<String, KeyError> {
 pub fn load(kid: &str, pem: &str) -> Result<SigningKey, KeyError> {
     let secret = SecretKey::from_pkcs8_pem(pem).map_err(|error| KeyError(error.to_string()))?;
     let point = secret.public_key().to_encoded_point(false);
-    let coordinate = |bytes: Option<&p256::FieldBytes>| bytes.map(|bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes)).ok_or_else(|| KeyError("no point".to_owned()));
+    let coordinate = |bytes: Option<&p256::FieldBytes>| {
+        bytes.map(|bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes)).ok_or_else(|| KeyError("no point".to_owned()))
+    };
     let (x, y) = (coordinate(point.x())?, coordinate(point.y())?);
+    let der = secret.to_pkcs8_der().map_err(|error| KeyError(error.to_string()))?;
     Ok(SigningKey {
         kid: kid.to_owned(),
-        encoding: EncodingKey::from_ec_pem(pem.as_bytes()).map_err(|error| KeyError(error.to_string()))?,
+        encoding: EncodingKey::from_ec_der(der.as_bytes()),
         decoding: DecodingKey::from_ec_components(&x, &y).map_err(|error| KeyError(error.to_string()))?,
         jwk: json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"}),
     })

@@ -126,7 +126,9 @@ mod tests {
     #[test]
     fn an_auditor_can_have_no_scope_that_shows_personal_data() {
         let auditor = ScopeSet::of_role(Role::Auditor);
-        for scope in SCOPES.iter().filter(|scope| scope.name.starts_with("participants") || scope.name.starts_with("outcomes")) {
+        for scope in
+            SCOPES.iter().filter(|scope| scope.name.starts_with("participants") || scope.name.starts_with("outcomes"))
+        {
             assert!(!auditor.has(scope), "{}", scope.name);
         }
     }

@@ -20,16 +20,22 @@ pub fn hash(secret: &str, ids: &Ids) -> Result<String, HashError> {
     let mut salt = [0_u8; 16];
     ids.fill(&mut salt);
     let salt = SaltString::encode_b64(&salt).map_err(|error| HashError(error.to_string()))?;
-    argon2().hash_password(secret.as_bytes(), &salt).map(|hash| hash.to_string()).map_err(|error| HashError(error.to_string()))
+    argon2()
+        .hash_password(secret.as_bytes(), &salt)
+        .map(|hash| hash.to_string())
+        .map_err(|error| HashError(error.to_string()))
 }
 
 /// Whether this is the secret of the hash. Takes as long for a client that does not exist, so that a wrong id and a wrong
 /// secret cannot be told apart by a watch.
 pub fn verify(secret: &str, hash: Option<&str>) -> bool {
     /// Of a secret nobody has.
-    const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5aGFzdGhpcw$RdescudvJCsgt3ub+b+dWRWJTmaaJObG3h5Xk+gKzUs";
+    const NOBODY: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5aGFzdGhpcw$RdescudvJCsgt3ub+b+dWRWJTmaaJObG3h5Xk+gKzUs";
     let known = hash.is_some();
-    let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else { return false };
+    let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else {
+        return false;
+    };
     argon2().verify_password(secret.as_bytes(), &parsed).is_ok() && known
 }
 
@@ -48,7 +54,10 @@ mod tests {
 
     #[test]
     fn the_hash_of_nobody_is_one_that_takes_as_long() {
-        let parsed = PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5aGFzdGhpcw$RdescudvJCsgt3ub+b+dWRWJTmaaJObG3h5Xk+gKzUs").unwrap();
+        let parsed = PasswordHash::new(
+            "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5aGFzdGhpcw$RdescudvJCsgt3ub+b+dWRWJTmaaJObG3h5Xk+gKzUs",
+        )
+        .unwrap();
         assert_eq!(Params::try_from(&parsed).unwrap().m_cost(), 19 * 1024);
     }
 }

@@ -51,7 +51,12 @@ pub fn put_client(conn: &mut Conn, new: &Client, now: DateTime<Utc>) -> Result<(
         ))
         .on_conflict(client::id)
         .do_update()
-        .set((client::secret_hash.eq(&new.secret_hash), client::name.eq(&new.name), client::role.eq(new.role.as_str()), client::revoked_at.eq(None::<DateTime<Utc>>)))
+        .set((
+            client::secret_hash.eq(&new.secret_hash),
+            client::name.eq(&new.name),
+            client::role.eq(new.role.as_str()),
+            client::revoked_at.eq(None::<DateTime<Utc>>),
+        ))
         .execute(conn)
         .map(drop)
 }

@@ -100,7 +100,8 @@ impl Authority {
             role: caller.role,
             organisation_id: caller.organisation,
         };
-        let header = Header { typ: Some("at+jwt".to_owned()), kid: Some(key.kid.clone()), ..Header::new(Algorithm::ES256) };
+        let header =
+            Header { typ: Some("at+jwt".to_owned()), kid: Some(key.kid.clone()), ..Header::new(Algorithm::ES256) };
         jsonwebtoken::encode(&header, &claims, &key.encoding).ok()
     }
 
@@ -113,12 +114,21 @@ impl Authority {
             return Ok(Arc::clone(caller));
         }
         let claims = self.verify_signature(token)?;
-        let expires = claims.exp.checked_add(LEEWAY_SECONDS).and_then(|seconds| DateTime::from_timestamp(seconds, 0)).ok_or(TokenError::Invalid)?;
+        let expires = claims
+            .exp
+            .checked_add(LEEWAY_SECONDS)
+            .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+            .ok_or(TokenError::Invalid)?;
         if now >= expires || claims.iat > now.timestamp() + LEEWAY_SECONDS {
             return Err(TokenError::Invalid);
         }
         let scopes = ScopeSet::parse(&claims.scope, ScopeSet::of_role(claims.role)).ok_or(TokenError::Invalid)?;
-        let caller = Arc::new(Caller { client_id: claims.client_id, organisation: claims.organisation_id, role: claims.role, scopes });
+        let caller = Arc::new(Caller {
+            client_id: claims.client_id,
+            organisation: claims.organisation_id,
+            role: claims.role,
+            scopes,
+        });
         let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED {
             remembered.retain(|_, (_, expires)| now < *expires);
@@ -136,7 +146,14 @@ impl Authority {
             return Err(TokenError::Malformed);
         }
         let kid = header.kid.ok_or(TokenError::Malformed)?;
-        let key = self.keys.read().unwrap_or_else(PoisonError::into_inner).iter().find(|key| key.kid == kid).cloned().ok_or(TokenError::UnknownKey)?;
+        let key = self
+            .keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .find(|key| key.kid == kid)
+            .cloned()
+            .ok_or(TokenError::UnknownKey)?;
         // The algorithm is the key's, whatever the token says of it.
         let mut validation = Validation::new(Algorithm::ES256);
         validation.set_issuer(&[&self.issuer]);
@@ -144,12 +161,15 @@ impl Authority {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // Expiry is judged by the caller with the service's own clock.
         validation.validate_exp = false;
-        jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation).map(|data| data.claims).map_err(|_| TokenError::Invalid)
+        jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation)
+            .map(|data| data.claims)
+            .map_err(|_| TokenError::Invalid)
     }
 
     /// The public keys, for whoever wants to verify our tokens.
     pub fn jwks(&self) -> serde_json::Value {
-        let keys: Vec<serde_json::Value> = self.keys.read().unwrap_or_else(PoisonError::into_inner).iter().map(|key| key.jwk.clone()).collect();
+        let keys: Vec<serde_json::Value> =
+            self.keys.read().unwrap_or_else(PoisonError::into_inner).iter().map(|key| key.jwk.clone()).collect();
         serde_json::json!({ "keys": keys })
     }
 }

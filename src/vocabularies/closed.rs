@@ -15,109 +15,45 @@ const OWN: &str = "Ricolloca";
 const LICENCE: &str = "EUPL-1.2";
 
 const MEMBER_CATEGORIES_2012: &[Term] = &[
-    (
-        "accredited_operator",
-        "Operatore accreditato ai servizi al lavoro",
-        "Accredited labour-service operator",
-    ),
+    ("accredited_operator", "Operatore accreditato ai servizi al lavoro", "Accredited labour-service operator"),
     ("local_authority", "Ente locale", "Local authority"),
     ("social_partner", "Parte sociale", "Social partner"),
-    (
-        "industrial_district",
-        "Distretto industriale",
-        "Industrial district",
-    ),
+    ("industrial_district", "Distretto industriale", "Industrial district"),
     ("meta_district", "Metadistretto", "Meta-district"),
-    (
-        "chamber_of_commerce",
-        "Camera di commercio",
-        "Chamber of commerce",
-    ),
-    (
-        "grant_making_foundation",
-        "Fondazione erogativa",
-        "Grant-making foundation",
-    ),
-    (
-        "third_sector",
-        "Organizzazione del terzo settore",
-        "Third-sector organisation",
-    ),
+    ("chamber_of_commerce", "Camera di commercio", "Chamber of commerce"),
+    ("grant_making_foundation", "Fondazione erogativa", "Grant-making foundation"),
+    ("third_sector", "Organizzazione del terzo settore", "Third-sector organisation"),
     ("company", "Impresa", "Company"),
     ("other", "Altro soggetto", "Other"),
 ];
 
 const MEMBER_CATEGORIES_LATER: &[Term] = &[
-    (
-        "commercial_district",
-        "Distretto del commercio",
-        "Commercial district",
-    ),
-    (
-        "employment_centre",
-        "Centro per l'impiego",
-        "Public employment centre",
-    ),
-    (
-        "temporary_agency",
-        "Agenzia di somministrazione",
-        "Temporary-work agency",
-    ),
-    (
-        "outplacement_company",
-        "Società di ricollocazione professionale",
-        "Outplacement company",
-    ),
+    ("commercial_district", "Distretto del commercio", "Commercial district"),
+    ("employment_centre", "Centro per l'impiego", "Public employment centre"),
+    ("temporary_agency", "Agenzia di somministrazione", "Temporary-work agency"),
+    ("outplacement_company", "Società di ricollocazione professionale", "Outplacement company"),
     ("advisor", "Consulente o advisor", "Advisor"),
-    (
-        "school_or_university",
-        "Scuola o università",
-        "School or university",
-    ),
+    ("school_or_university", "Scuola o università", "School or university"),
 ];
 
 const ACTION_KINDS: &[Term] = &[
     ("outplacement", "Outplacement", "Outplacement"),
-    (
-        "skills_shortage_analysis",
-        "Analisi dei fabbisogni di competenze non coperti",
-        "Analysis of skills shortages",
-    ),
-    (
-        "worker_aggregation",
-        "Aggregazione dei lavoratori",
-        "Gathering of workers",
-    ),
-    (
-        "needs_analysis",
-        "Analisi dei fabbisogni occupazionali",
-        "Analysis of employment needs",
-    ),
+    ("skills_shortage_analysis", "Analisi dei fabbisogni di competenze non coperti", "Analysis of skills shortages"),
+    ("worker_aggregation", "Aggregazione dei lavoratori", "Gathering of workers"),
+    ("needs_analysis", "Analisi dei fabbisogni occupazionali", "Analysis of employment needs"),
     (
         "worker_marketing",
         "Marketing territoriale o settoriale dei lavoratori",
         "Territorial or sector marketing of workers",
     ),
-    (
-        "target_company_identification",
-        "Individuazione delle imprese obiettivo",
-        "Identification of target companies",
-    ),
+    ("target_company_identification", "Individuazione delle imprese obiettivo", "Identification of target companies"),
 ];
 
 const COMPLEMENTARY_KINDS: &[Term] = &[
     ("training", "Formazione", "Training"),
     ("income_support", "Sostegno al reddito", "Income support"),
-    (
-        "work_life_balance",
-        "Conciliazione famiglia-lavoro",
-        "Work-life balance",
-    ),
-    (
-        "socio_assistance",
-        "Interventi socio-assistenziali",
-        "Socio-assistance",
-    ),
+    ("work_life_balance", "Conciliazione famiglia-lavoro", "Work-life balance"),
+    ("socio_assistance", "Interventi socio-assistenziali", "Socio-assistance"),
 ];
 
 const ACTION_STATUSES: &[Term] = &[
@@ -126,16 +62,8 @@ const ACTION_STATUSES: &[Term] = &[
     ("rejected", "Respinta", "Rejected"),
     ("refused", "Rifiutata dal lavoratore", "Refused"),
     ("abandoned", "Abbandonata", "Abandoned"),
-    (
-        "cancelled_before_start",
-        "Annullata prima dell'avvio",
-        "Cancelled before start",
-    ),
-    (
-        "cancelled_after_start",
-        "Annullata dopo l'avvio",
-        "Cancelled after start",
-    ),
+    ("cancelled_before_start", "Annullata prima dell'avvio", "Cancelled before start"),
+    ("cancelled_after_start", "Annullata dopo l'avvio", "Cancelled after start"),
     ("deleted", "Cancellata", "Deleted"),
     ("suspended", "Sospesa", "Suspended"),
     ("completed", "Conclusa", "Completed"),
@@ -144,31 +72,11 @@ const ACTION_STATUSES: &[Term] = &[
 ];
 
 const ENTRY_STATUSES: &[Term] = &[
-    (
-        "cigs",
-        "Cassa integrazione guadagni straordinaria (CIGS)",
-        "Extraordinary wage guarantee (CIGS)",
-    ),
-    (
-        "cigd",
-        "Cassa integrazione guadagni in deroga (CIGD)",
-        "Wage guarantee in derogation (CIGD)",
-    ),
-    (
-        "mobility_223_91",
-        "Mobilità, l. 223/1991",
-        "Mobility, law 223/1991",
-    ),
-    (
-        "mobility_236_93",
-        "Mobilità, l. 236/1993",
-        "Mobility, law 236/1993",
-    ),
-    (
-        "mobility_in_derogation",
-        "Mobilità in deroga",
-        "Mobility in derogation",
-    ),
+    ("cigs", "Cassa integrazione guadagni straordinaria (CIGS)", "Extraordinary wage guarantee (CIGS)"),
+    ("cigd", "Cassa integrazione guadagni in deroga (CIGD)", "Wage guarantee in derogation (CIGD)"),
+    ("mobility_223_91", "Mobilità, l. 223/1991", "Mobility, law 223/1991"),
+    ("mobility_236_93", "Mobilità, l. 236/1993", "Mobility, law 236/1993"),
+    ("mobility_in_derogation", "Mobilità in deroga", "Mobility in derogation"),
     ("unemployed", "Disoccupato", "Unemployed"),
 ];
 
@@ -184,11 +92,7 @@ const OUTCOME_KINDS: &[Term] = &[
     ("employment", "Lavoro dipendente o assimilato", "Employment"),
     ("self_employment", "Lavoro autonomo", "Self-employment"),
     ("traineeship", "Tirocinio", "Traineeship"),
-    (
-        "education_or_training",
-        "Istruzione o formazione",
-        "Education or training",
-    ),
+    ("education_or_training", "Istruzione o formazione", "Education or training"),
     ("searching", "In cerca di lavoro", "Searching for work"),
     ("inactive", "Inattivo", "Inactive"),
     ("other", "Altro", "Other"),
@@ -214,11 +118,7 @@ const PARTNERSHIP_STATES: &[Term] = &[
 
 const FINANCING_SOURCES: &[Term] = &[
     ("grant", "Contributo dell'avviso", "Grant of the call"),
-    (
-        "own_resources",
-        "Risorse proprie dei soggetti",
-        "Own resources of the members",
-    ),
+    ("own_resources", "Risorse proprie dei soggetti", "Own resources of the members"),
 ];
 
 /// Every closed vocabulary.
@@ -234,13 +134,7 @@ pub(super) fn all() -> Vec<Vocabulary> {
             entries(ACTION_STATUSES),
         ),
         entry_statuses(),
-        list(
-            "working-times",
-            ["Working times", "Orari di lavoro"],
-            NOTICES,
-            "",
-            entries(WORKING_TIMES),
-        ),
+        list("working-times", ["Working times", "Orari di lavoro"], NOTICES, "", entries(WORKING_TIMES)),
         list(
             "outcome-kinds",
             ["Kinds of outcome", "Tipi di esito"],
@@ -248,13 +142,7 @@ pub(super) fn all() -> Vec<Vocabulary> {
             "A traineeship is an outcome of its own and never a placement.",
             entries(OUTCOME_KINDS),
         ),
-        list(
-            "outcome-states",
-            ["States of an outcome", "Stati dell'esito"],
-            OWN,
-            "",
-            entries(OUTCOME_STATES),
-        ),
+        list("outcome-states", ["States of an outcome", "Stati dell'esito"], OWN, "", entries(OUTCOME_STATES)),
         list(
             "partnership-states",
             ["States of a partnership", "Stati del partenariato"],
@@ -275,10 +163,7 @@ pub(super) fn all() -> Vec<Vocabulary> {
 fn member_categories() -> Vocabulary {
     let mut all = entries(MEMBER_CATEGORIES_2012);
     let later = entries(MEMBER_CATEGORIES_LATER).into_iter();
-    all = all
-        .into_iter()
-        .map(|entry| entry.with("introduced_by", "2012"))
-        .collect();
+    all = all.into_iter().map(|entry| entry.with("introduced_by", "2012")).collect();
     all.extend(later.map(|entry| entry.with("introduced_by", "later editions")));
     list(
         "member-categories",
@@ -290,15 +175,9 @@ fn member_categories() -> Vocabulary {
 }
 
 fn action_kinds() -> Vocabulary {
-    let mut all: Vec<Entry> = entries(ACTION_KINDS)
-        .into_iter()
-        .map(|entry| entry.with("complementary", false))
-        .collect();
-    all.extend(
-        entries(COMPLEMENTARY_KINDS)
-            .into_iter()
-            .map(|entry| entry.with("complementary", true)),
-    );
+    let mut all: Vec<Entry> =
+        entries(ACTION_KINDS).into_iter().map(|entry| entry.with("complementary", false)).collect();
+    all.extend(entries(COMPLEMENTARY_KINDS).into_iter().map(|entry| entry.with("complementary", true)));
     list(
         "action-kinds",
         ["Kinds of action", "Tipi di azione"],
@@ -318,10 +197,7 @@ fn entry_statuses() -> Vocabulary {
     }
     list(
         "entry-statuses",
-        [
-            "Worker's status at entry",
-            "Condizione del lavoratore all'ingresso",
-        ],
+        ["Worker's status at entry", "Condizione del lavoratore all'ingresso"],
         OWN,
         "Mobility ended on 1 January 2017 (law 92/2012).",
         all,
@@ -329,13 +205,7 @@ fn entry_statuses() -> Vocabulary {
 }
 
 fn entries(terms: &[Term]) -> Vec<Entry> {
-    terms
-        .iter()
-        .map(|(code, it, en)| Entry {
-            label_en: Some((*en).to_owned()),
-            ..Entry::new(*code, *it)
-        })
-        .collect()
+    terms.iter().map(|(code, it, en)| Entry { label_en: Some((*en).to_owned()), ..Entry::new(*code, *it) }).collect()
 }
 
 /// Titles: English, Italian.
@@ -346,14 +216,6 @@ fn list(
     note_en: &'static str,
     entries: Vec<Entry>,
 ) -> Vocabulary {
-    let heading = Heading {
-        name,
-        title_en,
-        title_it,
-        source,
-        licence: LICENCE,
-        note_en,
-        parents_in: None,
-    };
+    let heading = Heading { name, title_en, title_it, source, licence: LICENCE, note_en, parents_in: None };
     Vocabulary::new(heading, entries)
 }

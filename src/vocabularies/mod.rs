@@ -16,6 +16,7 @@
 //!
 //! Nothing here knows the database or the clock.
 
+pub mod checks;
 mod closed;
 mod published;
 #[cfg(test)]
@@ -29,9 +30,8 @@ use chrono::NaiveDate;
 
 pub use vocabulary::{Entry, Lookup, Vocabulary};
 
-static REGISTRY: LazyLock<Vec<Vocabulary>> = LazyLock::new(|| {
-    load().expect("the tables of data/ are part of the program, and a test reads them all")
-});
+static REGISTRY: LazyLock<Vec<Vocabulary>> =
+    LazyLock::new(|| load().expect("the tables of data/ are part of the program, and a test reads them all"));
 
 /// Reads every vocabulary.
 ///
@@ -119,11 +119,7 @@ impl PlacementRule {
 /// The placement rule of a contract type; `None` for an unknown type.
 pub fn counts_as_placement(contract_type_code: &str) -> Option<PlacementRule> {
     let value = contract_type(contract_type_code)?.attribute("counts_as_placement")?;
-    [
-        PlacementRule::Always,
-        PlacementRule::MinDuration,
-        PlacementRule::Never,
-    ]
-    .into_iter()
-    .find(|rule| rule.as_str() == value)
+    [PlacementRule::Always, PlacementRule::MinDuration, PlacementRule::Never]
+        .into_iter()
+        .find(|rule| rule.as_str() == value)
 }

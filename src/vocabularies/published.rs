@@ -12,11 +12,7 @@ const CC_BY: &str = "CC BY 4.0";
 
 /// The rows of a table. Blanks around a field are dropped: ISTAT's tables have some, even in codes.
 fn rows<Row: DeserializeOwned>(table: &str) -> Result<Vec<Row>, csv::Error> {
-    csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(table.as_bytes())
-        .into_deserialize()
-        .collect()
+    csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(table.as_bytes()).into_deserialize().collect()
 }
 
 #[derive(Deserialize)]
@@ -31,20 +27,12 @@ struct Province {
 pub(super) fn provinces() -> Result<Vocabulary, csv::Error> {
     let entries = rows(include_str!("../../data/lombardy-provinces.csv"))?
         .into_iter()
-        .map(
-            |Province {
-                 code,
-                 name,
-                 istat_code,
-                 nuts3,
-                 capital_istat_code,
-             }| {
-                Entry::new(code, name)
-                    .with("istat_code", istat_code)
-                    .with("nuts3", nuts3)
-                    .with("capital_istat_code", capital_istat_code)
-            },
-        )
+        .map(|Province { code, name, istat_code, nuts3, capital_istat_code }| {
+            Entry::new(code, name)
+                .with("istat_code", istat_code)
+                .with("nuts3", nuts3)
+                .with("capital_istat_code", capital_istat_code)
+        })
         .collect();
     let heading = Heading {
         name: "provinces",
@@ -70,20 +58,12 @@ struct Municipality {
 pub(super) fn municipalities() -> Result<Vocabulary, csv::Error> {
     let entries = rows(include_str!("../../data/lombardy-municipalities.csv"))?
         .into_iter()
-        .map(
-            |Municipality {
-                 istat_code,
-                 name,
-                 province,
-                 valid_from,
-                 valid_to,
-             }| Entry {
-                valid_from,
-                valid_to,
-                parent: Some(province),
-                ..Entry::new(istat_code, name)
-            },
-        )
+        .map(|Municipality { istat_code, name, province, valid_from, valid_to }| Entry {
+            valid_from,
+            valid_to,
+            parent: Some(province),
+            ..Entry::new(istat_code, name)
+        })
         .collect();
     let heading = Heading {
         name: "municipalities",
@@ -117,12 +97,7 @@ pub(super) fn ateco_2007() -> Result<Vocabulary, csv::Error> {
     let year_start = |year| NaiveDate::from_ymd_opt(year, 1, 1);
     let mut section = String::new();
     let mut entries: Vec<Entry> = Vec::with_capacity(rows.len() + 2);
-    for Activity {
-        code,
-        label,
-        update,
-    } in rows
-    {
+    for Activity { code, label, update } in rows {
         let level = match code.len() {
             1 => "section",
             2 => "division",
@@ -140,36 +115,24 @@ pub(super) fn ateco_2007() -> Result<Vocabulary, csv::Error> {
             "division" => Some(section.clone()),
             _ => longest_prefix(&code, &known),
         };
-        let mut entry = Entry {
-            parent,
-            ..Entry::new(code, label).with("level", level)
-        };
+        let mut entry = Entry { parent, ..Entry::new(code, label).with("level", level) };
         if update == "Codice inserito a partire dal 1 gennaio 2009" {
             entry.valid_from = year_start(2009);
         } else if update == "Codice eliminato a partire dal 1 gennaio 2009" {
             entry.valid_to = year_start(2009);
             // The table leaves the label of these empty.
             entry.label_it.clone_from(&update);
-        } else if let Some(replaced) = update
-            .strip_prefix("Sostituisce ")
-            .and_then(|rest| rest.split(' ').next())
-        {
+        } else if let Some(replaced) = update.strip_prefix("Sostituisce ").and_then(|rest| rest.split(' ').next()) {
             entry.valid_from = year_start(2021);
             entry = entry.with("replaces", replaced);
             if known.insert(replaced.to_owned()) {
                 let parent = longest_prefix(replaced, &known);
                 // A category's only subcategory has the category's label.
-                let label = entries
-                    .iter()
-                    .find(|above| Some(&above.code) == parent.as_ref());
+                let label = entries.iter().find(|above| Some(&above.code) == parent.as_ref());
                 entries.push(Entry {
                     valid_to: year_start(2021),
                     parent,
-                    ..Entry::new(
-                        replaced,
-                        label.map_or(update.as_str(), |above| &above.label_it),
-                    )
-                    .with("level", level)
+                    ..Entry::new(replaced, label.map_or(update.as_str(), |above| &above.label_it)).with("level", level)
                 });
             }
         }
@@ -193,9 +156,7 @@ pub(super) fn ateco_2007() -> Result<Vocabulary, csv::Error> {
 
 /// The longest of the known codes that a code begins with, itself excepted.
 fn longest_prefix(code: &str, known: &HashSet<String>) -> Option<String> {
-    (2..code.len())
-        .rev()
-        .find_map(|length| known.get(code.get(..length)?).cloned())
+    (2..code.len()).rev().find_map(|length| known.get(code.get(..length)?).cloned())
 }
 
 #[derive(Deserialize)]
@@ -209,16 +170,7 @@ struct Labelled {
 pub(super) fn education_levels() -> Result<Vocabulary, csv::Error> {
     let entries = rows(include_str!("../../data/education-levels.csv"))?
         .into_iter()
-        .map(
-            |Labelled {
-                 code,
-                 label_it,
-                 label_en,
-             }| Entry {
-                label_en,
-                ..Entry::new(code, label_it)
-            },
-        )
+        .map(|Labelled { code, label_it, label_en }| Entry { label_en, ..Entry::new(code, label_it) })
         .collect();
     let heading = Heading {
         name: "education-levels",
@@ -238,21 +190,15 @@ pub(super) fn education_levels() -> Result<Vocabulary, csv::Error> {
 pub(super) fn legal_forms() -> Result<Vocabulary, csv::Error> {
     let entries = rows(include_str!("../../data/legal-forms.csv"))?
         .into_iter()
-        .map(
-            |Labelled {
-                 code,
-                 label_it,
-                 label_en,
-             }| {
-                let misprint = code == "2.2.20" && label_it == "Agenzia dello Stato";
-                let entry = if misprint {
-                    Entry::new("2.2.30", label_it).with("published_as", code)
-                } else {
-                    Entry::new(code, label_it)
-                };
-                Entry { label_en, ..entry }
-            },
-        )
+        .map(|Labelled { code, label_it, label_en }| {
+            let misprint = code == "2.2.20" && label_it == "Agenzia dello Stato";
+            let entry = if misprint {
+                Entry::new("2.2.30", label_it).with("published_as", code)
+            } else {
+                Entry::new(code, label_it)
+            };
+            Entry { label_en, ..entry }
+        })
         .collect();
     let heading = Heading {
         name: "legal-forms",
@@ -276,15 +222,9 @@ struct Contract {
 pub(super) fn contract_types() -> Result<Vocabulary, csv::Error> {
     let entries = rows(include_str!("../../data/contract-types.csv"))?
         .into_iter()
-        .map(
-            |Contract {
-                 code,
-                 label_it,
-                 counts_as_placement,
-             }| {
-                Entry::new(code, label_it).with("counts_as_placement", counts_as_placement)
-            },
-        )
+        .map(|Contract { code, label_it, counts_as_placement }| {
+            Entry::new(code, label_it).with("counts_as_placement", counts_as_placement)
+        })
         .collect();
     let heading = Heading {
         name: "contract-types",

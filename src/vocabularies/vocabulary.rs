@@ -131,41 +131,16 @@ pub(super) struct Heading {
 
 impl Vocabulary {
     pub(super) fn new(heading: Heading, entries: Vec<Entry>) -> Self {
-        let Heading {
-            name,
-            title_en,
-            title_it,
-            source,
-            licence,
-            note_en,
-            parents_in,
-        } = heading;
+        let Heading { name, title_en, title_it, source, licence, note_en, parents_in } = heading;
         let mut by_code: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, entry) in entries.iter().enumerate() {
             by_code.entry(entry.code.clone()).or_default().push(index);
         }
         let searched = entries
             .iter()
-            .map(|entry| {
-                folded(&format!(
-                    "{}\n{}",
-                    entry.label_it,
-                    entry.label_en.as_deref().unwrap_or_default()
-                ))
-            })
+            .map(|entry| folded(&format!("{}\n{}", entry.label_it, entry.label_en.as_deref().unwrap_or_default())))
             .collect();
-        Self {
-            name,
-            title_en,
-            title_it,
-            source,
-            licence,
-            note_en,
-            parents_in,
-            entries,
-            by_code,
-            searched,
-        }
+        Self { name, title_en, title_it, source, licence, note_en, parents_in, entries, by_code, searched }
     }
 
     /// Every entry in the order of the list, historical ones too.
@@ -175,17 +150,12 @@ impl Vocabulary {
 
     /// Every entry of a code, in the order of the list.
     pub fn versions(&self, code: &str) -> impl Iterator<Item = &Entry> {
-        self.by_code
-            .get(code)
-            .into_iter()
-            .flatten()
-            .filter_map(|index| self.entries.get(*index))
+        self.by_code.get(code).into_iter().flatten().filter_map(|index| self.entries.get(*index))
     }
 
     /// The entry of a code that holds longest into the future: the current one, or the last there was.
     pub fn latest(&self, code: &str) -> Option<&Entry> {
-        self.versions(code)
-            .max_by_key(|entry| entry.valid_to.unwrap_or(NaiveDate::MAX))
+        self.versions(code).max_by_key(|entry| entry.valid_to.unwrap_or(NaiveDate::MAX))
     }
 
     /// What a code means on a date.
@@ -227,12 +197,8 @@ impl Vocabulary {
     /// with it. An empty text finds all.
     pub fn search(&self, text: &str) -> impl Iterator<Item = &Entry> {
         let wanted = folded(text.trim());
-        self.entries
-            .iter()
-            .zip(&self.searched)
-            .filter_map(move |(entry, labels)| {
-                (labels.contains(&wanted) || entry.code.to_lowercase().starts_with(&wanted))
-                    .then_some(entry)
-            })
+        self.entries.iter().zip(&self.searched).filter_map(move |(entry, labels)| {
+            (labels.contains(&wanted) || entry.code.to_lowercase().starts_with(&wanted)).then_some(entry)
+        })
     }
 }

@@ -2,8 +2,8 @@
 //! parses matches, and whatever matches parses, unless the reason is one that a pattern cannot express.
 
 use crate::identifiers::{
-    Ateco, AtecoEdition, Belfiore, Ccnl, Cob, Cup, DoteNumber, IstatMunicipality,
-    OrganisationTaxCode, PersonTaxCode, Profession, Reason, Sha256Hex,
+    Ateco, AtecoEdition, Belfiore, Ccnl, Cob, Cup, DoteNumber, IstatMunicipality, OrganisationTaxCode, PersonTaxCode,
+    Profession, Reason, Sha256Hex,
 };
 
 /// A parser of any type, with the value thrown away.
@@ -92,35 +92,17 @@ const SAMPLES: &[&str] = &[
 #[test]
 fn patterns_and_parsers_agree() {
     let types: &[(&str, &str, Parser)] = &[
-        ("PersonTaxCode", PersonTaxCode::PATTERN, |text| {
-            PersonTaxCode::parse(text).map(|_| ())
-        }),
-        (
-            "OrganisationTaxCode",
-            OrganisationTaxCode::PATTERN,
-            |text| OrganisationTaxCode::parse(text).map(|_| ()),
-        ),
+        ("PersonTaxCode", PersonTaxCode::PATTERN, |text| PersonTaxCode::parse(text).map(|_| ())),
+        ("OrganisationTaxCode", OrganisationTaxCode::PATTERN, |text| OrganisationTaxCode::parse(text).map(|_| ())),
         ("Cup", Cup::PATTERN, |text| Cup::parse(text).map(|_| ())),
         ("Cob", Cob::PATTERN, |text| Cob::parse(text).map(|_| ())),
-        ("Belfiore", Belfiore::PATTERN, |text| {
-            Belfiore::parse(text).map(|_| ())
-        }),
-        ("IstatMunicipality", IstatMunicipality::PATTERN, |text| {
-            IstatMunicipality::parse(text).map(|_| ())
-        }),
+        ("Belfiore", Belfiore::PATTERN, |text| Belfiore::parse(text).map(|_| ())),
+        ("IstatMunicipality", IstatMunicipality::PATTERN, |text| IstatMunicipality::parse(text).map(|_| ())),
         ("Ccnl", Ccnl::PATTERN, |text| Ccnl::parse(text).map(|_| ())),
-        ("Sha256Hex", Sha256Hex::PATTERN, |text| {
-            Sha256Hex::parse(text).map(|_| ())
-        }),
-        ("DoteNumber", DoteNumber::PATTERN, |text| {
-            DoteNumber::parse(text).map(|_| ())
-        }),
-        ("Profession", Profession::PATTERN, |text| {
-            Profession::parse(text).map(|_| ())
-        }),
-        ("Ateco", Ateco::PATTERN, |text| {
-            Ateco::parse(AtecoEdition::Ateco2007, text).map(|_| ())
-        }),
+        ("Sha256Hex", Sha256Hex::PATTERN, |text| Sha256Hex::parse(text).map(|_| ())),
+        ("DoteNumber", DoteNumber::PATTERN, |text| DoteNumber::parse(text).map(|_| ())),
+        ("Profession", Profession::PATTERN, |text| Profession::parse(text).map(|_| ())),
+        ("Ateco", Ateco::PATTERN, |text| Ateco::parse(AtecoEdition::Ateco2007, text).map(|_| ())),
     ];
     for (name, pattern, parse) in types {
         let schema = serde_json::json!({"type": "string", "pattern": pattern});
@@ -135,20 +117,11 @@ fn patterns_and_parsers_agree() {
                 }
                 Err(Reason::WrongLength | Reason::WrongFormat | Reason::WrongMonth) => {
                     refused += 1;
-                    assert!(
-                        !matches,
-                        "the pattern of {name} takes {sample:?}, the parser does not"
-                    );
+                    assert!(!matches, "the pattern of {name} takes {sample:?}, the parser does not");
                 }
-                Err(_) => assert!(
-                    matches,
-                    "{name}: {sample:?} is refused for its content, so its form is right"
-                ),
+                Err(_) => assert!(matches, "{name}: {sample:?} is refused for its content, so its form is right"),
             }
         }
-        assert!(
-            accepted > 0 && refused > 0,
-            "{name} needs samples of both kinds"
-        );
+        assert!(accepted > 0 && refused > 0, "{name} needs samples of both kinds");
     }
 }

@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 
 use crate::identifiers::{
-    Ateco, AtecoEdition, DoteNumber, IstatMunicipality, OrganisationTaxCode, PersonTaxCode,
-    Profession, Reason, Sex, Warning, synthetic,
+    Ateco, AtecoEdition, DoteNumber, IstatMunicipality, OrganisationTaxCode, PersonTaxCode, Profession, Reason, Sex,
+    Warning, synthetic,
 };
 
 fn day(text: &str) -> NaiveDate {
@@ -26,68 +26,24 @@ fn personal_tax_codes() {
         ("omocodia in all seven", "VRFLFATLALMFNLRH", Ok(())),
         ("omocodia in the place of birth", "CMPBTE85T71ATVQV", Ok(())),
         ("provisional", "99999900121", Ok(())),
-        (
-            "wrong check letter",
-            "VRFLFA70A01F205C",
-            Err(Reason::WrongCheckCharacter),
-        ),
+        ("wrong check letter", "VRFLFA70A01F205C", Err(Reason::WrongCheckCharacter)),
         ("wrong month", "VRFLFA70F01F205N", Err(Reason::WrongMonth)),
         ("day 32", "VRFLFA70A32F205J", Err(Reason::WrongDay)),
         ("day 72", "VRFLFA70A72F205N", Err(Reason::WrongDay)),
         ("day 00", "VRFLFA70A00F205C", Err(Reason::WrongDay)),
         ("day 40", "VRFLFA70A40F205G", Err(Reason::WrongDay)),
-        (
-            "29 February 1971",
-            "VRFLFA71B29F205Y",
-            Err(Reason::NoSuchDate),
-        ),
+        ("29 February 1971", "VRFLFA71B29F205Y", Err(Reason::NoSuchDate)),
         ("empty", "", Err(Reason::WrongLength)),
-        (
-            "fifteen characters",
-            "VRFLFA70A01F205",
-            Err(Reason::WrongLength),
-        ),
-        (
-            "seventeen characters",
-            "VRFLFA70A01F205BB",
-            Err(Reason::WrongLength),
-        ),
+        ("fifteen characters", "VRFLFA70A01F205", Err(Reason::WrongLength)),
+        ("seventeen characters", "VRFLFA70A01F205BB", Err(Reason::WrongLength)),
         ("lower case", "vrflfa70a01f205b", Err(Reason::WrongFormat)),
-        (
-            "blank before",
-            " VRFLFA70A01F205B",
-            Err(Reason::WrongFormat),
-        ),
-        (
-            "line end after",
-            "VRFLFA70A01F205B\n",
-            Err(Reason::WrongFormat),
-        ),
-        (
-            "digit among the letters of the name",
-            "VRFLF070A01F205B",
-            Err(Reason::WrongFormat),
-        ),
-        (
-            "letter outside omocodia among the digits",
-            "VRFLFA7AA01F205B",
-            Err(Reason::WrongFormat),
-        ),
-        (
-            "letter of another alphabet",
-            "VRFLFÀ70A01F205B",
-            Err(Reason::WrongFormat),
-        ),
-        (
-            "digits of another script",
-            "VRFLFA７0A01F205B",
-            Err(Reason::WrongFormat),
-        ),
-        (
-            "provisional, wrong check digit",
-            "99999900122",
-            Err(Reason::WrongCheckCharacter),
-        ),
+        ("blank before", " VRFLFA70A01F205B", Err(Reason::WrongFormat)),
+        ("line end after", "VRFLFA70A01F205B\n", Err(Reason::WrongFormat)),
+        ("digit among the letters of the name", "VRFLF070A01F205B", Err(Reason::WrongFormat)),
+        ("letter outside omocodia among the digits", "VRFLFA7AA01F205B", Err(Reason::WrongFormat)),
+        ("letter of another alphabet", "VRFLFÀ70A01F205B", Err(Reason::WrongFormat)),
+        ("digits of another script", "VRFLFA７0A01F205B", Err(Reason::WrongFormat)),
+        ("provisional, wrong check digit", "99999900122", Err(Reason::WrongCheckCharacter)),
         ("provisional, zeros", "00000000000", Err(Reason::AllZeros)),
         ("eleven letters", "VRFLFAVRFLF", Err(Reason::WrongFormat)),
     ];
@@ -98,28 +54,14 @@ fn personal_tax_codes() {
 
 #[test]
 fn organisation_tax_codes() {
-    let valid = [
-        "99999900121",
-        "99999910153",
-        "99999928882",
-        "99999950167",
-        "99999970983",
-        "99999980149",
-        "98000010177",
-    ];
+    let valid =
+        ["99999900121", "99999910153", "99999928882", "99999950167", "99999970983", "99999980149", "98000010177"];
     for code in valid {
         let parsed = OrganisationTaxCode::parse(code).expect(code);
         assert_eq!((parsed.as_str(), parsed.is_personal()), (code, false));
-        let last = code
-            .bytes()
-            .next_back()
-            .map_or(0, |digit| (digit - b'0' + 1) % 10);
+        let last = code.bytes().next_back().map_or(0, |digit| (digit - b'0' + 1) % 10);
         let next = format!("{}{last}", &code[..10]);
-        assert_eq!(
-            OrganisationTaxCode::parse(&next),
-            Err(Reason::WrongCheckCharacter),
-            "{next}"
-        );
+        assert_eq!(OrganisationTaxCode::parse(&next), Err(Reason::WrongCheckCharacter), "{next}");
     }
     let refused = [
         ("zeros", "00000000000", Reason::AllZeros),
@@ -128,11 +70,7 @@ fn organisation_tax_codes() {
         ("country prefix", "IT99999900121", Reason::WrongLength),
         ("letter", "9999990012A", Reason::WrongFormat),
         ("blank after", "99999900121 ", Reason::WrongFormat),
-        (
-            "sole trader, wrong letter",
-            "VRFLFA70A01F205C",
-            Reason::WrongCheckCharacter,
-        ),
+        ("sole trader, wrong letter", "VRFLFA70A01F205C", Reason::WrongCheckCharacter),
     ];
     for (name, code, reason) in refused {
         assert_eq!(OrganisationTaxCode::parse(code), Err(reason), "{name}");
@@ -164,16 +102,8 @@ fn offices_outside_the_list_are_a_warning() {
         (887, false),
         (998, false),
     ] {
-        let expected = if usual {
-            vec![]
-        } else {
-            vec![Warning::UnusualOffice]
-        };
-        assert_eq!(
-            synthetic::organisation(1_234_567, office).warnings(),
-            expected,
-            "{office}"
-        );
+        let expected = if usual { vec![] } else { vec![Warning::UnusualOffice] };
+        assert_eq!(synthetic::organisation(1_234_567, office).warnings(), expected, "{office}");
     }
 }
 
@@ -184,11 +114,7 @@ fn tax_codes_are_not_printed() {
     let sole_trader = OrganisationTaxCode::parse("VRFLFA70A01F205B").expect("valid");
     assert_eq!(format!("{sole_trader:?}"), "OrganisationTaxCode(redacted)");
     for reason in Reason::ALL {
-        for text in [
-            format!("{reason:?}"),
-            reason.to_string(),
-            reason.detail_it().to_owned(),
-        ] {
+        for text in [format!("{reason:?}"), reason.to_string(), reason.detail_it().to_owned()] {
             assert!(!PersonTaxCode::looks_like(&text), "{text}");
         }
     }
@@ -206,11 +132,7 @@ fn sex_and_year_are_read_through_omocodia() {
         ("99999900121", None, None),
     ] {
         let parsed = PersonTaxCode::parse(code).expect(code);
-        assert_eq!(
-            (parsed.birth_year_in(today), parsed.sex()),
-            (year, sex),
-            "{code}"
-        );
+        assert_eq!((parsed.birth_year_in(today), parsed.sex()), (year, sex), "{code}");
         assert_eq!(parsed.is_provisional(), sex.is_none());
     }
 }
@@ -226,26 +148,12 @@ fn a_birth_in_the_future_is_a_century_back() {
 fn a_mismatch_is_a_warning() {
     let code = PersonTaxCode::parse("VRFLFA70A01F205B").expect("valid");
     assert_eq!(code.agrees_with(1970, Sex::Male), vec![]);
-    assert_eq!(
-        code.agrees_with(1870, Sex::Male),
-        vec![],
-        "two digits do not tell the century"
-    );
-    assert_eq!(
-        code.agrees_with(1971, Sex::Male),
-        vec![Warning::BirthYearMismatch]
-    );
-    assert_eq!(
-        code.agrees_with(1971, Sex::Female),
-        vec![Warning::BirthYearMismatch, Warning::SexMismatch]
-    );
+    assert_eq!(code.agrees_with(1870, Sex::Male), vec![], "two digits do not tell the century");
+    assert_eq!(code.agrees_with(1971, Sex::Male), vec![Warning::BirthYearMismatch]);
+    assert_eq!(code.agrees_with(1971, Sex::Female), vec![Warning::BirthYearMismatch, Warning::SexMismatch]);
     let leap = PersonTaxCode::parse("SMPGUO00B29F704O").expect("valid");
     assert_eq!(leap.agrees_with(2000, Sex::Male), vec![]);
-    assert_eq!(
-        leap.agrees_with(1900, Sex::Male),
-        vec![Warning::BirthYearMismatch],
-        "1900 had no 29 February"
-    );
+    assert_eq!(leap.agrees_with(1900, Sex::Male), vec![Warning::BirthYearMismatch], "1900 had no 29 February");
     let provisional = PersonTaxCode::parse("99999900121").expect("valid");
     assert_eq!(provisional.agrees_with(1970, Sex::Male), vec![]);
 }
@@ -261,33 +169,17 @@ fn tax_codes_are_found_in_texts() {
         ("omocodia", "cf VRFLFATLALMFNLRH.", true),
         ("in groups", "CF: VRF LFA 70A01 F205B", true),
         ("with hyphens", "VRF-LFA-70A01-F205B", true),
-        (
-            "in groups at the end of a sentence",
-            "Il lavoratore è VRF LFA 70A01 F205B",
-            true,
-        ),
+        ("in groups at the end of a sentence", "Il lavoratore è VRF LFA 70A01 F205B", true),
         ("in groups, mistyped", "VRF LFA 70A01 F205C", false),
-        (
-            "in groups, not from a word's start",
-            "AVRF LFA 70A01 F205B",
-            false,
-        ),
+        ("in groups, not from a word's start", "AVRF LFA 70A01 F205B", false),
         ("wrong month", "VRFLFA70F01F205N", false),
         ("organisation", "99999900121", false),
         ("empty", "", false),
         ("fifteen characters", "VRFLFA70A01F205", false),
-        (
-            "prose",
-            "Percorso di ricollocazione per 12 lavoratori della Officine Prova S.p.A. di Milano, 70 ore",
-            false,
-        ),
+        ("prose", "Percorso di ricollocazione per 12 lavoratori della Officine Prova S.p.A. di Milano, 70 ore", false),
         ("UUID", "0192f0c1-2b3a-7c4d-8e5f-60718293a4b5", false),
         ("a letter between", "VRFLFAè70A01F205B", false),
-        (
-            "number of an act",
-            "D.D.U.O. 5545/2012 del 22/06/2012",
-            false,
-        ),
+        ("number of an act", "D.D.U.O. 5545/2012 del 22/06/2012", false),
     ] {
         assert_eq!(PersonTaxCode::looks_like(text), found, "{name}");
     }
@@ -296,31 +188,18 @@ fn tax_codes_are_found_in_texts() {
 #[test]
 fn a_dote_number_carries_no_tax_code() {
     assert!(DoteNumber::parse("DR/2012-000123").is_ok());
-    assert_eq!(
-        DoteNumber::parse("DR/VRFLFA70A01F205B"),
-        Err(Reason::ContainsTaxCode)
-    );
+    assert_eq!(DoteNumber::parse("DR/VRFLFA70A01F205B"), Err(Reason::ContainsTaxCode));
     assert_eq!(DoteNumber::parse(&"A".repeat(41)), Err(Reason::WrongLength));
 }
 
 #[test]
 fn parts_of_codes() {
-    assert_eq!(
-        IstatMunicipality::parse("015146").map(|code| code.province().to_owned()),
-        Ok("015".to_owned())
-    );
+    assert_eq!(IstatMunicipality::parse("015146").map(|code| code.province().to_owned()), Ok("015".to_owned()));
     for (code, level) in [("3", 1), ("3.4", 2), ("3.4.5.1.0", 5)] {
-        assert_eq!(
-            Profession::parse(code).map(|found| found.level()),
-            Ok(level),
-            "{code}"
-        );
+        assert_eq!(Profession::parse(code).map(|found| found.level()), Ok(level), "{code}");
     }
     let activity = Ateco::parse(AtecoEdition::Ateco2025, "25.11.00").expect("valid");
-    assert_eq!(
-        (activity.edition().as_str(), activity.as_str()),
-        ("2025", "25.11.00")
-    );
+    assert_eq!((activity.edition().as_str(), activity.as_str()), ("2025", "25.11.00"));
     assert_eq!(AtecoEdition::parse("2007"), Ok(AtecoEdition::Ateco2007));
     assert_eq!(AtecoEdition::parse("2002"), Err(Reason::WrongFormat));
 }
