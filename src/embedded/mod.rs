@@ -5,12 +5,14 @@
 //! - `binaries`: the programs of PostgreSQL;
 //! - `account`, `place`: who the server runs as, and where its files are;
 //! - `cluster`: the lock, the cluster and its log;
+//! - `orphans`: what an earlier run may have left;
 //! - `postmaster`, `supervisor`: one run of the server, and the thread that keeps it running.
 
 mod account;
 mod binaries;
 mod cluster;
 mod error;
+mod orphans;
 mod place;
 mod postmaster;
 mod psql;
@@ -80,6 +82,7 @@ impl Server {
             binaries: binaries.clone(),
             durability: options.durability,
         };
+        orphans::clear(&recipe.pg())?;
         let supervisor = Supervisor::start(recipe, lock)?;
         Ok(Self {
             place,

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::error::{Error, at};
+use super::orphans;
 use super::place;
 use super::postmaster::{Postmaster, Recipe};
 
@@ -118,7 +119,8 @@ impl Watch {
     fn restart(&self) -> Option<Postmaster> {
         let mut pause = Duration::from_millis(50);
         while !self.told_to_stop_within(pause) {
-            match self.attempt() {
+            let attempt = orphans::clear(&self.recipe.pg()).and_then(|()| self.attempt());
+            match attempt {
                 Ok(postmaster) => return Some(postmaster),
                 Err(error) => tracing::error!("{error}"),
             }
