@@ -2,7 +2,7 @@
 //!
 //! It listens on a unix socket only, in a directory that nobody but the service and the server's user can enter, and runs as long as the service:
 //!
-//! - `binaries`: the programs of PostgreSQL;
+//! - `binaries`, `install`: the programs of PostgreSQL, found or installed;
 //! - `account`, `place`: who the server runs as, and where its files are;
 //! - `cluster`: the lock, the cluster and its log;
 //! - `orphans`: what an earlier run may have left;
@@ -12,6 +12,7 @@ mod account;
 mod binaries;
 mod cluster;
 mod error;
+mod install;
 mod orphans;
 mod place;
 mod postmaster;
@@ -46,6 +47,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// What must survive.
     pub durability: Durability,
+    /// Whether a missing PostgreSQL may be installed with the system's package manager (as root on Debian and its descendants).
+    pub install_if_missing: bool,
 }
 
 /// A running PostgreSQL. Dropping it stops the server; if the server dies before, it is started again.
@@ -63,7 +66,7 @@ impl Server {
     ///
     /// No programs, another version's cluster, a directory in use or out of reach, or a server that does not start: see [`Error`].
     pub fn start(options: &Options) -> Result<Self, Error> {
-        let found = binaries::find();
+        let found = installed(options.install_if_missing)?;
         let any = found.first().ok_or(Error::NoBinaries)?;
         let place = place::settle(&options.data_dir, &any.program("postgres"))?;
         let lock = cluster::lock(&place.root)?;
@@ -127,6 +130,15 @@ impl Server {
 pub fn default_data_dir() -> PathBuf {
     let name = Path::new(".ricolloca");
     std::path::absolute(name).unwrap_or_else(|_| name.to_owned())
+}
+
+fn installed(install_if_missing: bool) -> Result<Vec<Binaries>, Error> {
+    let found = binaries::find();
+    if found.is_empty() && install_if_missing && install::possible() {
+        install::install()?;
+        return Ok(binaries::find());
+    }
+    Ok(found)
 }
 
 fn percent_encoded(bytes: &[u8]) -> String {
