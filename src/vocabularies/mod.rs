@@ -21,6 +21,7 @@ mod closed;
 mod published;
 #[cfg(test)]
 mod tests;
+pub mod terms;
 mod text;
 mod vocabulary;
 
