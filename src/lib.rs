@@ -19,9 +19,12 @@
 //!
 //! A slice depends only on slices before it in the order of [`kind::Kind`].
 
+pub mod actions;
 pub mod batch;
+pub mod calls;
 pub mod clock;
 pub mod codes;
+pub mod cohorts;
 pub mod db;
 pub mod embedded;
 pub mod error;
@@ -30,7 +33,11 @@ pub mod identifiers;
 pub mod identity;
 pub mod ids;
 pub mod kind;
+pub mod members;
 pub mod organisations;
+pub mod outcomes;
+pub mod participants;
+pub mod partnerships;
 pub mod shape;
 pub mod vault;
 pub mod vocabularies;

@@ -1,1 +1,23 @@
+//! Actions (azioni): what is done for a cohort or for the territory, in ten kinds.
+
+pub mod details;
 pub mod model;
+pub mod store;
+
+use uuid::Uuid;
+
+use crate::batch::Kept;
+use crate::kind::Kind;
+
+/// The resource.
+#[derive(Debug)]
+pub struct Actions;
+
+impl Kept for Actions {
+    const KIND: Kind = Kind::Action;
+    type Record = model::Action;
+
+    fn partnership_of(record: &model::Action) -> Option<Uuid> {
+        Some(record.partnership_id.uuid())
+    }
+}

@@ -70,14 +70,21 @@ pub trait Input: Serialize + DeserializeOwned + ToSchema + Clone + PartialEq + S
     fn external_id(&self) -> Option<&str>;
 }
 
-/// What is particular to one kind of record.
-pub trait Resource: Sized + Send + Sync + 'static {
+/// A kind of record that others can refer to.
+pub trait Kept: Sized + Send + Sync + 'static {
     /// Which kind.
     const KIND: Kind;
-    /// How a change locks the partnership it lies in: see [`ParentLock`].
-    const PARENT_LOCK: ParentLock;
     /// The record as it is kept.
     type Record: Stored;
+
+    /// The partnership a record belongs to, which decides who sees it; `None` for what every client may read.
+    fn partnership_of(record: &Self::Record) -> Option<Uuid>;
+}
+
+/// What is particular to one kind of record.
+pub trait Resource: Kept {
+    /// How a change locks the partnership it lies in: see [`ParentLock`].
+    const PARENT_LOCK: ParentLock;
     /// What a client sends.
     type Input: Input;
     /// What a client gets.
@@ -88,9 +95,6 @@ pub trait Resource: Sized + Send + Sync + 'static {
     type Refs: Send;
     /// All that the verdicts of a wave depend on.
     type Facts;
-
-    /// The partnership a record belongs to, which decides who sees it; `None` for what every client may read.
-    fn partnership_of(record: &Self::Record) -> Option<Uuid>;
 
     /// The representation that a merge-patch is applied to.
     fn input_of(conn: &mut Conn, record: &Self::Record, context: &Context) -> Result<Self::Input, Fault>;

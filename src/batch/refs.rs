@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Resource, store};
+use super::{Kept, store};
 use crate::db::{Conn, ExternalKey, Fault, Stored};
+use crate::error::Violation;
 use crate::identity::Caller;
 
 /// A reference to a record: exactly one of the two.
@@ -36,10 +37,7 @@ impl Ref {
 }
 
 /// Finds the records that callers refer to; `None` where there is none, or none that the caller may see.
-pub fn resolve<R: Resource>(
-    conn: &mut Conn,
-    asked: &[(&Caller, Option<&Ref>)],
-) -> Result<Vec<Option<R::Record>>, Fault> {
+pub fn resolve<R: Kept>(conn: &mut Conn, asked: &[(&Caller, Option<&Ref>)]) -> Result<Vec<Option<R::Record>>, Fault> {
     let keys: Vec<ExternalKey> = asked
         .iter()
         .filter_map(|(caller, reference)| {
@@ -68,7 +66,7 @@ pub fn resolve<R: Resource>(
 }
 
 /// The records of these ids that the callers may see, in the same order.
-pub fn visible<R: Resource>(
+pub fn visible<R: Kept>(
     conn: &mut Conn,
     callers: &[&Caller],
     ids: &[Option<Uuid>],
@@ -100,3 +98,12 @@ pub fn visible<R: Resource>(
 
 /// Which of these organisations sees which of these partnerships; for what is not a reference.
 pub use store::sights;
+
+/// What is told of a reference that leads nowhere. A record that the caller may not see is told the same way.
+pub fn unresolved(pointer: &str) -> Violation {
+    Violation::new(
+        pointer,
+        "unknown_reference",
+        "There is no such record, or the caller may not see it. State exactly one way to find it.",
+    )
+}

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::job::{Answer, Effect, Job, Reply};
 use super::{
-    Change, Claims, Context, Draft, Input, Item, ParentLock, Resource, Settled, Target, Verb, idempotency, refs, store,
+    Change, Claims, Context, Draft, Input, Item, Kept, ParentLock, Resource, Settled, Target, Verb, idempotency, refs,
+    store,
 };
 use crate::db::{Conn, ExternalKey, Fault, Meta, Stored};
 use crate::error::{Code, Problem, Violation};
@@ -300,7 +301,7 @@ fn finished<R: Resource>(mut record: R::Record, draft: &Draft<'_, R>, context: &
     }
 }
 
-type Written<'d, 'a, R> = (usize, &'d Draft<'a, R>, (<R as Resource>::Record, Effect));
+type Written<'d, 'a, R> = (usize, &'d Draft<'a, R>, (<R as Kept>::Record, Effect));
 
 fn write<R: Resource>(conn: &mut Conn, written: &[Written<'_, '_, R>], context: &Context) -> Result<(), Fault> {
     let of = |wanted: &[Effect]| -> Vec<&R::Record> {

@@ -1,1 +1,22 @@
+//! Cohorts (gruppi di lavoratori): workers accompanied together by one accredited operator.
+
 pub mod model;
+pub mod store;
+
+use uuid::Uuid;
+
+use crate::batch::Kept;
+use crate::kind::Kind;
+
+/// The resource.
+#[derive(Debug)]
+pub struct Cohorts;
+
+impl Kept for Cohorts {
+    const KIND: Kind = Kind::Cohort;
+    type Record = model::Cohort;
+
+    fn partnership_of(record: &model::Cohort) -> Option<Uuid> {
+        Some(record.partnership_id.uuid())
+    }
+}

@@ -9,6 +9,7 @@ pub mod migrate;
 pub mod schema;
 pub mod session;
 pub mod stored;
+mod texts;
 pub mod threads;
 
 pub use cell::{Cell, CellError, Json};

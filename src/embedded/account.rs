@@ -38,10 +38,7 @@ impl Account {
             .into_iter()
             .find_map(|name| User::from_name(name).ok().flatten())
             .filter(|user| !user.uid.is_root())
-            .map(|user| Self::Other {
-                uid: user.uid.as_raw(),
-                gid: user.gid.as_raw(),
-            })
+            .map(|user| Self::Other { uid: user.uid.as_raw(), gid: user.gid.as_raw() })
             .ok_or(Error::NoAccount)
     }
 
@@ -52,17 +49,11 @@ impl Account {
             return if uid == ours {
                 Ok(Self::Own)
             } else {
-                Err(Error::OtherOwner {
-                    path: path.to_owned(),
-                    owner: uid,
-                })
+                Err(Error::OtherOwner { path: path.to_owned(), owner: uid })
             };
         }
         if uid == 0 {
-            return Err(Error::OtherOwner {
-                path: path.to_owned(),
-                owner: 0,
-            });
+            return Err(Error::OtherOwner { path: path.to_owned(), owner: 0 });
         }
         Ok(Self::Other { uid, gid })
     }
@@ -87,12 +78,8 @@ impl Account {
 
     /// Whether the account can reach the directory, asked of the kernel rather than worked out from mode bits: `program --version` is started there.
     pub(super) fn can_enter(self, program: &Path, directory: &Path) -> io::Result<bool> {
-        let status = self
-            .command(program, directory)
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
+        let status =
+            self.command(program, directory).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         match status {
             Ok(status) => Ok(status.success()),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),

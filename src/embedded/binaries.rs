@@ -31,9 +31,7 @@ pub(super) fn find() -> Vec<Binaries> {
         .filter_map(|directory| directory.canonicalize().ok())
         .filter(|directory| seen.insert(directory.clone()))
         .filter_map(|directory| {
-            let complete = ["postgres", "initdb", "psql"]
-                .iter()
-                .all(|program| directory.join(program).is_file());
+            let complete = ["postgres", "initdb", "psql"].iter().all(|program| directory.join(program).is_file());
             let major = complete.then(|| major_of(&directory.join("postgres")))??;
             Some(Binaries { directory, major })
         })
@@ -41,11 +39,7 @@ pub(super) fn find() -> Vec<Binaries> {
 }
 
 /// The installation for a cluster of the given major version, or the preferred one for a new cluster.
-pub(super) fn choose(
-    found: &[Binaries],
-    made_by: Option<u32>,
-    cluster: &Path,
-) -> Result<Binaries, Error> {
+pub(super) fn choose(found: &[Binaries], made_by: Option<u32>, cluster: &Path) -> Result<Binaries, Error> {
     let chosen = match made_by {
         None => found.first(),
         Some(major) => found.iter().find(|binaries| binaries.major == major),
@@ -67,18 +61,10 @@ fn candidates() -> Vec<PathBuf> {
     if let Some(path) = std::env::var_os("PATH") {
         directories.extend(std::env::split_paths(&path).filter(|entry| entry.is_absolute()));
     }
-    for homebrew in [
-        "/opt/homebrew/opt",
-        "/usr/local/opt",
-        "/home/linuxbrew/.linuxbrew/opt",
-    ] {
+    for homebrew in ["/opt/homebrew/opt", "/usr/local/opt", "/home/linuxbrew/.linuxbrew/opt"] {
         directories.extend(versioned(homebrew, "postgresql@", "bin"));
     }
-    directories.extend(versioned(
-        "/Applications/Postgres.app/Contents/Versions",
-        "",
-        "bin",
-    ));
+    directories.extend(versioned("/Applications/Postgres.app/Contents/Versions", "", "bin"));
     directories
 }
 
@@ -110,10 +96,7 @@ fn parse_version(text: &str) -> Option<u32> {
 }
 
 fn leading_number(text: &str) -> Option<u32> {
-    text.split(|c: char| !c.is_ascii_digit())
-        .next()?
-        .parse()
-        .ok()
+    text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -121,10 +104,7 @@ mod tests {
     use super::*;
 
     fn installed(major: u32) -> Binaries {
-        Binaries {
-            directory: PathBuf::from(format!("/nowhere/{major}")),
-            major,
-        }
+        Binaries { directory: PathBuf::from(format!("/nowhere/{major}")), major }
     }
 
     #[test]
@@ -146,10 +126,7 @@ mod tests {
             std::fs::create_dir(parent.path().join(name)).unwrap();
         }
         let found = versioned(parent.path().to_str().unwrap(), "", "bin");
-        let names: Vec<_> = found
-            .iter()
-            .map(|path| path.parent().unwrap().file_name().unwrap().to_owned())
-            .collect();
+        let names: Vec<_> = found.iter().map(|path| path.parent().unwrap().file_name().unwrap().to_owned()).collect();
         assert_eq!(names, ["17", "10", "9"]);
     }
 
@@ -159,13 +136,7 @@ mod tests {
         let cluster = Path::new("/srv/data/pg");
         assert_eq!(choose(&found, None, cluster).unwrap().major(), 17);
         assert_eq!(choose(&found, Some(15), cluster).unwrap().major(), 15);
-        assert!(matches!(
-            choose(&found, Some(14), cluster),
-            Err(Error::OtherVersion { made_by: 14, .. })
-        ));
-        assert!(matches!(
-            choose(&[], Some(14), cluster),
-            Err(Error::NoBinaries)
-        ));
+        assert!(matches!(choose(&found, Some(14), cluster), Err(Error::OtherVersion { made_by: 14, .. })));
+        assert!(matches!(choose(&[], Some(14), cluster), Err(Error::NoBinaries)));
     }
 }

@@ -37,9 +37,7 @@ pub(super) fn lock(root: &Path) -> Result<File, Error> {
         }
         Err(TryLockError::Error(error)) => return Err(at("locking", &path)(error)),
     }
-    let written = file
-        .set_len(0)
-        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
     written.map_err(at("writing", &path))?;
     Ok(file)
 }
@@ -51,30 +49,15 @@ pub(super) fn version(root: &Path) -> Result<Option<u32>, Error> {
         return Ok(None);
     }
     let version = std::fs::read_to_string(pg.join("PG_VERSION")).ok();
-    version
-        .and_then(|text| text.trim().parse().ok())
-        .map(Some)
-        .ok_or(Error::NotACluster(pg))
+    version.and_then(|text| text.trim().parse().ok()).map(Some).ok_or(Error::NotACluster(pg))
 }
 
 /// Makes the cluster under a temporary name and renames it when complete, so that whatever is called `pg` is whole.
-pub(super) fn initialise(
-    place: &Place,
-    binaries: &Binaries,
-    durability: Durability,
-) -> Result<(), Error> {
+pub(super) fn initialise(place: &Place, binaries: &Binaries, durability: Durability) -> Result<(), Error> {
     remove_unfinished(&place.root)?;
-    let unfinished = place
-        .root
-        .join(format!("{UNFINISHED}{}", std::process::id()));
-    DirBuilder::new()
-        .mode(0o700)
-        .create(&unfinished)
-        .map_err(at("creating", &unfinished))?;
-    place
-        .account
-        .give(&unfinished)
-        .map_err(at("giving to the server's user", &unfinished))?;
+    let unfinished = place.root.join(format!("{UNFINISHED}{}", std::process::id()));
+    DirBuilder::new().mode(0o700).create(&unfinished).map_err(at("creating", &unfinished))?;
+    place.account.give(&unfinished).map_err(at("giving to the server's user", &unfinished))?;
 
     let program = binaries.program("initdb");
     let mut command = place.account.command(&program, &unfinished);
@@ -102,9 +85,7 @@ pub(super) fn initialise(
     std::fs::rename(&unfinished, &pg).map_err(at("renaming to", &pg))?;
     if durability == Durability::Durable {
         // The name must be as durable as what it names.
-        File::open(&place.root)
-            .and_then(|directory| directory.sync_all())
-            .map_err(at("syncing", &place.root))?;
+        File::open(&place.root).and_then(|directory| directory.sync_all()).map_err(at("syncing", &place.root))?;
     }
     Ok(())
 }
@@ -112,11 +93,7 @@ pub(super) fn initialise(
 /// Text sorts by code point whatever the system's locales are (an index survives a change of libc), while `lower` and `upper` still know accented letters.
 fn locale(major: u32) -> &'static [&'static str] {
     if major >= 17 {
-        &[
-            "--locale=C",
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
-        ]
+        &["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     } else if cfg!(target_os = "linux") {
         &["--locale=C", "--lc-ctype=C.UTF-8"]
     } else {
@@ -152,10 +129,7 @@ impl Log {
     const LARGEST: u64 = 16 << 20;
 
     pub(super) fn of(root: &Path) -> Self {
-        Self {
-            path: root.join("postgres.log"),
-            root: root.to_owned(),
-        }
+        Self { path: root.join("postgres.log"), root: root.to_owned() }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -196,9 +170,7 @@ impl Log {
         let bytes = read().unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.trim().lines().collect();
-        let last = lines
-            .get(lines.len().saturating_sub(15)..)
-            .unwrap_or_default();
+        let last = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default();
         last.join("\n")
     }
 }
@@ -229,10 +201,7 @@ mod tests {
         let _held = lock(root.path()).unwrap();
         let refused = lock(root.path()).unwrap_err();
         let us = std::process::id();
-        assert!(
-            matches!(refused, Error::InUse { holder: Some(pid), .. } if pid == us),
-            "{refused}"
-        );
+        assert!(matches!(refused, Error::InUse { holder: Some(pid), .. } if pid == us), "{refused}");
     }
 
     #[test]

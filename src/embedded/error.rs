@@ -67,9 +67,7 @@ pub enum Error {
     NotPrivate(PathBuf),
 
     /// Running as root, and there is no user to run the server as.
-    #[error(
-        "PostgreSQL refuses to run as root, and there is neither a user `postgres` nor `nobody` to run it as"
-    )]
+    #[error("PostgreSQL refuses to run as root, and there is neither a user `postgres` nor `nobody` to run it as")]
     NoAccount,
 
     /// The existing cluster cannot be reached by the user that owns it.
@@ -127,10 +125,7 @@ pub enum Error {
 
 /// Names the file and the act: "permission denied" alone helps nobody.
 pub(super) fn at<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(io::Error) -> Error + 'a {
-    move |source| Error::Io {
-        doing: format!("{doing} {}", path.display()),
-        source,
-    }
+    move |source| Error::Io { doing: format!("{doing} {}", path.display()), source }
 }
 
 fn list(versions: &[u32]) -> String {
@@ -147,12 +142,7 @@ mod tests {
 
     #[test]
     fn another_version_is_named_with_the_one_at_hand() {
-        let text = Error::OtherVersion {
-            data_dir: "/srv/x".into(),
-            made_by: 13,
-            found: vec![17, 15, 15],
-        }
-        .to_string();
+        let text = Error::OtherVersion { data_dir: "/srv/x".into(), made_by: 13, found: vec![17, 15, 15] }.to_string();
         assert!(text.contains("PostgreSQL 13,"), "{text}");
         assert!(text.contains("PostgreSQL 15, 17 is installed"), "{text}");
     }

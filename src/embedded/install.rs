@@ -53,13 +53,7 @@ fn no_cluster_of_its_own() -> Result<(), Error> {
 fn apt_get(arguments: &[&str]) -> Result<(), Error> {
     let output = Command::new("/usr/bin/apt-get")
         // Another apt may be running, and the file written above must survive without a question.
-        .args([
-            "-q",
-            "-o",
-            "DPkg::Lock::Timeout=120",
-            "-o",
-            "Dpkg::Options::=--force-confold",
-        ])
+        .args(["-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-confold"])
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .env("UCF_FORCE_CONFFOLD", "1")
@@ -71,13 +65,8 @@ fn apt_get(arguments: &[&str]) -> Result<(), Error> {
     }
     let printed = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = printed.trim().lines().collect();
-    let tail = lines
-        .get(lines.len().saturating_sub(5)..)
-        .unwrap_or_default();
-    Err(Error::Install {
-        command: format!("apt-get {}", arguments.join(" ")),
-        output: tail.join(" | "),
-    })
+    let tail = lines.get(lines.len().saturating_sub(5)..).unwrap_or_default();
+    Err(Error::Install { command: format!("apt-get {}", arguments.join(" ")), output: tail.join(" | ") })
 }
 
 /// `ID` or `ID_LIKE` of os-release names Debian or Ubuntu.
@@ -96,9 +85,7 @@ mod tests {
 
     #[test]
     fn debian_is_told_from_its_os_release() {
-        assert!(is_debian_like(
-            "PRETTY_NAME=\"Debian GNU/Linux 12\"\nID=debian\n"
-        ));
+        assert!(is_debian_like("PRETTY_NAME=\"Debian GNU/Linux 12\"\nID=debian\n"));
         assert!(is_debian_like("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"));
         assert!(!is_debian_like("ID=fedora\nHOME_URL=https://debian.org\n"));
         assert!(!is_debian_like("VERSION_ID=debian\n"));

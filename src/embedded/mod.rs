@@ -73,25 +73,13 @@ impl Server {
         let made_by = cluster::version(&place.root)?;
         let binaries = binaries::choose(&found, made_by, &place.root.join(PG))?;
         if made_by.is_none() {
-            tracing::info!(
-                "making a PostgreSQL {} cluster in {}",
-                binaries.major(),
-                place.root.display()
-            );
+            tracing::info!("making a PostgreSQL {} cluster in {}", binaries.major(), place.root.display());
             cluster::initialise(&place, &binaries, options.durability)?;
         }
-        let recipe = Recipe {
-            place: place.clone(),
-            binaries: binaries.clone(),
-            durability: options.durability,
-        };
+        let recipe = Recipe { place: place.clone(), binaries: binaries.clone(), durability: options.durability };
         orphans::clear(&recipe.pg())?;
         let supervisor = Supervisor::start(recipe, lock)?;
-        Ok(Self {
-            place,
-            binaries,
-            _supervisor: supervisor,
-        })
+        Ok(Self { place, binaries, _supervisor: supervisor })
     }
 
     /// The URL of a database, for libpq and so for Diesel. The role is a superuser and needs no password: the socket's directory is what keeps others out.
@@ -145,9 +133,7 @@ fn percent_encoded(bytes: &[u8]) -> String {
     bytes
         .iter()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(*byte).to_string()
-            }
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(*byte).to_string(),
             other => format!("%{other:02X}"),
         })
         .collect()

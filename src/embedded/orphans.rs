@@ -29,20 +29,14 @@ pub(super) fn clear(pg: &Path) -> Result<(), Error> {
 fn recorded_pid(pg: &Path) -> Result<Option<i32>, Error> {
     let path = pg.join("postmaster.pid");
     match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(text
-            .lines()
-            .next()
-            .and_then(|line| line.trim().parse().ok())),
+        Ok(text) => Ok(text.lines().next().and_then(|line| line.trim().parse().ok())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(at("reading", &path)(error)),
     }
 }
 
 fn end(pg: &Path, recorded: Option<i32>, found: &[i32]) -> Result<(), Error> {
-    if let Some(pid) = recorded
-        .map(i32::wrapping_neg)
-        .filter(|pid| found.contains(pid))
-    {
+    if let Some(pid) = recorded.map(i32::wrapping_neg).filter(|pid| found.contains(pid)) {
         return Err(Error::Orphan {
             pid,
             data_dir: pg.to_owned(),
@@ -51,11 +45,7 @@ fn end(pg: &Path, recorded: Option<i32>, found: &[i32]) -> Result<(), Error> {
     }
     let postmaster = recorded.filter(|pid| found.contains(pid));
     let mut left = if let Some(pid) = postmaster {
-        tracing::warn!(
-            pid,
-            "an earlier PostgreSQL still runs in {}: stopping it",
-            pg.display()
-        );
+        tracing::warn!(pid, "an earlier PostgreSQL still runs in {}: stopping it", pg.display());
         // A clean stop, if it manages one in time.
         signal(pid, Signal::SIGINT, pg)?;
         wait(pg, recorded, Duration::from_secs(10))
@@ -63,10 +53,7 @@ fn end(pg: &Path, recorded: Option<i32>, found: &[i32]) -> Result<(), Error> {
         // Without their postmaster the backends end by themselves, as soon as they look up from their work.
         wait(pg, recorded, Duration::from_secs(1))
     };
-    for (how, patience) in [
-        (Signal::SIGQUIT, Duration::from_secs(5)),
-        (Signal::SIGKILL, Duration::from_secs(5)),
-    ] {
+    for (how, patience) in [(Signal::SIGQUIT, Duration::from_secs(5)), (Signal::SIGKILL, Duration::from_secs(5))] {
         if left.is_empty() {
             return Ok(());
         }
@@ -78,11 +65,9 @@ fn end(pg: &Path, recorded: Option<i32>, found: &[i32]) -> Result<(), Error> {
     }
     match left.first() {
         None => Ok(()),
-        Some(pid) => Err(Error::Orphan {
-            pid: *pid,
-            data_dir: pg.to_owned(),
-            reason: "it survives SIGKILL".to_owned(),
-        }),
+        Some(pid) => {
+            Err(Error::Orphan { pid: *pid, data_dir: pg.to_owned(), reason: "it survives SIGKILL".to_owned() })
+        }
     }
 }
 
@@ -118,8 +103,7 @@ fn running(pg: &Path, _recorded: Option<i32>) -> Vec<i32> {
         .flatten()
         .filter_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
-            let is_ours = is_postgres(&entry.path())
-                && std::fs::read_link(entry.path().join("cwd")).ok()? == pg;
+            let is_ours = is_postgres(&entry.path()) && std::fs::read_link(entry.path().join("cwd")).ok()? == pg;
             is_ours.then_some(pid)
         })
         .collect()
@@ -130,8 +114,7 @@ fn running(pg: &Path, _recorded: Option<i32>) -> Vec<i32> {
 fn is_postgres(process: &Path) -> bool {
     std::fs::read_link(process.join("exe")).is_ok_and(|exe| {
         // Not equal: an upgrade of the package leaves "postgres (deleted)", and some systems wrap the program.
-        exe.file_name()
-            .is_some_and(|name| name.to_string_lossy().contains("postgres"))
+        exe.file_name().is_some_and(|name| name.to_string_lossy().contains("postgres"))
     })
 }
 
@@ -139,9 +122,7 @@ fn is_postgres(process: &Path) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn running(pg: &Path, recorded: Option<i32>) -> Vec<i32> {
     let is_ours = |pid: &i32| {
-        let output = std::process::Command::new("ps")
-            .args(["-o", "command=", "-p", &pid.to_string()])
-            .output();
+        let output = std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output();
         output.is_ok_and(|output| {
             let line = String::from_utf8_lossy(&output.stdout).into_owned();
             line.contains("postgres") && line.contains(&*pg.to_string_lossy())
@@ -161,11 +142,7 @@ fn remove_stale(pg: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let path = pg.join("postmaster.pid");
-    tracing::warn!(
-        pid,
-        "{} names a process that is not PostgreSQL: removing it",
-        path.display()
-    );
+    tracing::warn!(pid, "{} names a process that is not PostgreSQL: removing it", path.display());
     std::fs::remove_file(&path).map_err(at("removing", &path))
 }
 
@@ -178,21 +155,14 @@ mod tests {
     fn a_pid_that_is_another_programs_is_left_alone_and_the_file_goes() {
         let pg = tempfile::tempdir().unwrap();
         let pg = pg.path().canonicalize().unwrap();
-        let mut other = Command::new("sleep")
-            .arg("60")
-            .current_dir(&pg)
-            .spawn()
-            .unwrap();
+        let mut other = Command::new("sleep").arg("60").current_dir(&pg).spawn().unwrap();
         let file = pg.join("postmaster.pid");
         std::fs::write(&file, format!("{}\n{}\n", other.id(), pg.display())).unwrap();
 
         clear(&pg).unwrap();
 
         assert!(!file.exists());
-        assert!(
-            other.try_wait().unwrap().is_none(),
-            "it was not ours to stop"
-        );
+        assert!(other.try_wait().unwrap().is_none(), "it was not ours to stop");
         other.kill().unwrap();
         other.wait().unwrap();
     }

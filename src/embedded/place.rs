@@ -69,25 +69,16 @@ pub(super) fn settle(requested: &Path, program: &Path) -> Result<Place, Error> {
 fn finish(root: &Path, account: Account) -> Result<Place, Error> {
     let root = root.canonicalize().map_err(at("resolving", root))?;
     let socket = socket_directory(&root, account)?;
-    Ok(Place {
-        root,
-        socket,
-        account,
-    })
+    Ok(Place { root, socket, account })
 }
 
 /// Only root may write there, and only root needs to: nobody else drops to a user that cannot reach the directory.
 fn fallback_for(requested: &Path) -> Option<PathBuf> {
-    we_are_root()
-        .then(|| Path::new("/var/lib").join(format!("ricolloca-{}", fingerprint(requested))))
+    we_are_root().then(|| Path::new("/var/lib").join(format!("ricolloca-{}", fingerprint(requested))))
 }
 
 fn say_elsewhere(requested: &Path, root: &Path) {
-    tracing::info!(
-        "PostgreSQL's user cannot reach {}: its data is kept in {}",
-        requested.display(),
-        root.display()
-    );
+    tracing::info!("PostgreSQL's user cannot reach {}: its data is kept in {}", requested.display(), root.display());
 }
 
 /// Makes the directory, or takes over one that is ours already; false where the server's user cannot reach it.
@@ -103,8 +94,7 @@ fn prepare(root: &Path, account: Account, program: &Path) -> Result<bool, Error>
         && (created || is_ours(root)?)
     {
         chown(root, None, Some(gid)).map_err(at("giving to the server's group", root))?;
-        std::fs::set_permissions(root, Permissions::from_mode(0o750))
-            .map_err(at("setting the mode of", root))?;
+        std::fs::set_permissions(root, Permissions::from_mode(0o750)).map_err(at("setting the mode of", root))?;
     }
     let reachable = can_enter(account, program, root)?;
     if created && !reachable {
@@ -115,9 +105,7 @@ fn prepare(root: &Path, account: Account, program: &Path) -> Result<bool, Error>
 }
 
 fn can_enter(account: Account, program: &Path, directory: &Path) -> Result<bool, Error> {
-    account
-        .can_enter(program, directory)
-        .map_err(at("entering as the server's user", directory))
+    account.can_enter(program, directory).map_err(at("entering as the server's user", directory))
 }
 
 fn make(root: &Path) -> Result<bool, Error> {
@@ -147,22 +135,14 @@ fn resolve(path: &Path) -> Result<PathBuf, Error> {
     let resolved = path.ancestors().find_map(|ancestor| {
         let real = ancestor.canonicalize().ok()?;
         let rest = path.strip_prefix(ancestor).ok()?;
-        Some(if rest.as_os_str().is_empty() {
-            real
-        } else {
-            real.join(rest)
-        })
+        Some(if rest.as_os_str().is_empty() { real } else { real.join(rest) })
     });
     Ok(resolved.unwrap_or(path))
 }
 
 /// Names a path in twelve characters. SHA-256, because the name must outlive any change of the standard library's hasher.
 fn fingerprint(path: &Path) -> String {
-    Sha256::digest(path.as_os_str().as_bytes())
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(path.as_os_str().as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn socket_directory(root: &Path, account: Account) -> Result<PathBuf, Error> {
@@ -204,9 +184,7 @@ pub(super) fn remove_distant_socket(place: &Place) {
 fn fits(directory: &Path) -> bool {
     let bytes = directory.as_os_str().as_bytes();
     bytes.len() + 1 + SOCKET.len() <= LONGEST_SOCKET_PATH
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(byte))
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(byte))
 }
 
 /// A directory that only the account (and root) can enter. In a temporary directory anybody may have made it before us, so what is found is checked.
@@ -219,13 +197,9 @@ fn private(directory: &Path, account: Account) -> Result<(), Error> {
     }
     let ours = look(directory)?.is_some_and(|found| found.uid() == geteuid().as_raw());
     if ours {
-        account
-            .give(directory)
-            .map_err(at("giving to the server's user", directory))?;
+        account.give(directory).map_err(at("giving to the server's user", directory))?;
     }
-    let found = directory
-        .symlink_metadata()
-        .map_err(at("looking at", directory))?;
+    let found = directory.symlink_metadata().map_err(at("looking at", directory))?;
     if found.is_dir() && found.uid() == account.uid() && found.mode() & 0o077 == 0 {
         Ok(())
     } else {
@@ -276,16 +250,10 @@ mod tests {
         let open = parent.path().join("open");
         std::fs::create_dir(&open).unwrap();
         std::fs::set_permissions(&open, Permissions::from_mode(0o755)).unwrap();
-        assert!(matches!(
-            private(&open, Account::Own),
-            Err(Error::NotPrivate(_))
-        ));
+        assert!(matches!(private(&open, Account::Own), Err(Error::NotPrivate(_))));
         let link = parent.path().join("link");
         std::os::unix::fs::symlink(parent.path(), &link).unwrap();
-        assert!(matches!(
-            private(&link, Account::Own),
-            Err(Error::NotPrivate(_))
-        ));
+        assert!(matches!(private(&link, Account::Own), Err(Error::NotPrivate(_))));
         assert!(private(&parent.path().join("new"), Account::Own).is_ok());
     }
 }

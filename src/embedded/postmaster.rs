@@ -67,18 +67,11 @@ impl Recipe {
         };
         die_with_this_thread(&mut command, last_wish);
         let child = command.spawn().map_err(at("running", &program))?;
-        Ok(Postmaster {
-            child,
-            socket,
-            pid_file: pg.join("postmaster.pid"),
-            log,
-            log_from,
-        })
+        Ok(Postmaster { child, socket, pid_file: pg.join("postmaster.pid"), log, log_from })
     }
 
     fn settings(&self) -> Vec<(&'static str, OsString)> {
-        let mut settings: Vec<(&str, OsString)> =
-            vec![("unix_socket_directories", self.place.socket.clone().into())];
+        let mut settings: Vec<(&str, OsString)> = vec![("unix_socket_directories", self.place.socket.clone().into())];
         let own: &[(&str, &str)] = match self.durability {
             Durability::Durable => &[("shared_buffers", "256MB"), ("wal_level", "replica")],
             Durability::Disposable => &[
@@ -90,12 +83,7 @@ impl Recipe {
                 ("full_page_writes", "off"),
             ],
         };
-        settings.extend(
-            COMMON
-                .iter()
-                .chain(own)
-                .map(|(name, value)| (*name, OsString::from(value))),
-        );
+        settings.extend(COMMON.iter().chain(own).map(|(name, value)| (*name, OsString::from(value))));
         settings
     }
 }
@@ -128,10 +116,7 @@ impl Postmaster {
     }
 
     /// Waits until the server accepts connections; `interrupted` is asked now and then, and waits a moment itself.
-    pub(super) fn wait_ready(
-        &mut self,
-        mut interrupted: impl FnMut(Duration) -> bool,
-    ) -> Result<(), Error> {
+    pub(super) fn wait_ready(&mut self, mut interrupted: impl FnMut(Duration) -> bool) -> Result<(), Error> {
         let deadline = Instant::now() + READY_WITHIN;
         loop {
             if let Some(status) = self.ended() {
@@ -153,8 +138,7 @@ impl Postmaster {
     fn says_ready(&self) -> bool {
         std::fs::read_to_string(&self.pid_file).is_ok_and(|text| {
             let mut lines = text.lines().map(str::trim);
-            lines.next().and_then(|pid| pid.parse().ok()) == Some(self.child.id())
-                && lines.nth(6) == Some("ready")
+            lines.next().and_then(|pid| pid.parse().ok()) == Some(self.child.id()) && lines.nth(6) == Some("ready")
         })
     }
 
@@ -170,11 +154,7 @@ impl Postmaster {
     }
 
     fn failure(&self, reason: String) -> Error {
-        Error::NotStarted {
-            reason,
-            log: self.log.path().to_owned(),
-            tail: self.log.tail(self.log_from),
-        }
+        Error::NotStarted { reason, log: self.log.path().to_owned(), tail: self.log.tail(self.log_from) }
     }
 
     /// Stops it: rolls back what is open, then ever less politely.
@@ -198,10 +178,7 @@ impl Postmaster {
                 }
                 std::thread::sleep(Duration::from_millis(10));
             }
-            tracing::warn!(
-                "PostgreSQL still runs {} s after {signal}",
-                patience.as_secs()
-            );
+            tracing::warn!("PostgreSQL still runs {} s after {signal}", patience.as_secs());
         }
     }
 }

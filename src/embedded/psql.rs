@@ -16,11 +16,7 @@ const LONGEST_NAME: usize = 63;
 const CREATE: &str = "SELECT format('CREATE DATABASE %I', :'name') \
      WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec\n";
 
-pub(super) fn create_database(
-    binaries: &Binaries,
-    socket: &Path,
-    database: &str,
-) -> Result<(), Error> {
+pub(super) fn create_database(binaries: &Binaries, socket: &Path, database: &str) -> Result<(), Error> {
     if database.is_empty() || database.len() > LONGEST_NAME || database.contains('\0') {
         return Err(Error::DatabaseName(database.to_owned()));
     }
@@ -31,10 +27,7 @@ pub(super) fn create_database(
     }
     match run(binaries, socket, database)? {
         None => Ok(()),
-        Some(output) => Err(Error::CreateDatabase {
-            database: database.to_owned(),
-            output,
-        }),
+        Some(output) => Err(Error::CreateDatabase { database: database.to_owned(), output }),
     }
 }
 

@@ -39,16 +39,11 @@ impl Supervisor {
                 drop(lock);
             })
             .map_err(at("starting the thread of", "PostgreSQL".as_ref()))?;
-        let supervisor = Self {
-            order: Some(order),
-            thread: Some(thread),
-        };
+        let supervisor = Self { order: Some(order), thread: Some(thread) };
         // On an error the supervisor is dropped here, so that the lock is free when the caller reads it.
         match started.recv() {
             Ok(result) => result.map(|()| supervisor),
-            Err(_) => Err(at("waiting for", "PostgreSQL".as_ref())(io::Error::other(
-                "its thread ended unexpectedly",
-            ))),
+            Err(_) => Err(at("waiting for", "PostgreSQL".as_ref())(io::Error::other("its thread ended unexpectedly"))),
         }
     }
 }
@@ -88,10 +83,7 @@ impl Watch {
                 tracing::warn!("PostgreSQL ended unexpectedly with {status}: starting it again");
                 let Some(next) = self.restart() else { return };
                 postmaster = next;
-                tracing::warn!(
-                    pid = postmaster.pid(),
-                    "PostgreSQL accepts connections again"
-                );
+                tracing::warn!(pid = postmaster.pid(), "PostgreSQL accepts connections again");
             }
             if log_cut.elapsed() > CUT_LOG_EVERY {
                 self.recipe.log().cut();

@@ -6,16 +6,11 @@ use uuid::Uuid;
 
 use super::model::{Accreditation, Organisation, RegisterEntry, Unit};
 use super::wire::{self, OrganisationInput};
-use super::{rules, store};
+use super::{Organisations, rules, store};
 use crate::batch::{Change, Claims, Context, Draft, ParentLock, Resource};
 use crate::db::{Conn, Fault};
 use crate::error::{Code, Problem};
 use crate::identity::Caller;
-use crate::kind::Kind;
-
-/// The resource.
-#[derive(Debug)]
-pub struct Organisations;
 
 /// Steps besides writing and deleting.
 #[derive(Clone, Debug)]
@@ -31,18 +26,12 @@ pub struct Facts {
 }
 
 impl Resource for Organisations {
-    const KIND: Kind = Kind::Organisation;
     const PARENT_LOCK: ParentLock = ParentLock::None;
-    type Record = Organisation;
     type Input = OrganisationInput;
     type View = wire::Organisation;
     type Act = Act;
     type Refs = ();
     type Facts = Facts;
-
-    fn partnership_of(_: &Organisation) -> Option<Uuid> {
-        None
-    }
 
     fn input_of(_: &mut Conn, record: &Organisation, _: &Context) -> Result<OrganisationInput, Fault> {
         Ok(OrganisationInput {

@@ -10,9 +10,7 @@ use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault, Json};
 use crate::http::page::Page;
 use crate::identifiers::OrganisationTaxCode;
-use crate::{keyset, stored, text_cell};
-
-text_cell!(OrganisationTaxCode);
+use crate::{keyset, stored};
 
 stored! {
     organisation => Organisation {

@@ -1,1 +1,22 @@
+//! Partnerships (partenariati territoriali): networks under one call, from draft to conclusion.
+
 pub mod model;
+pub mod store;
+
+use uuid::Uuid;
+
+use crate::batch::Kept;
+use crate::kind::Kind;
+
+/// The resource.
+#[derive(Debug)]
+pub struct Partnerships;
+
+impl Kept for Partnerships {
+    const KIND: Kind = Kind::Partnership;
+    type Record = model::Partnership;
+
+    fn partnership_of(record: &model::Partnership) -> Option<Uuid> {
+        Some(record.meta.id)
+    }
+}

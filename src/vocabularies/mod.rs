@@ -19,9 +19,9 @@
 pub mod checks;
 mod closed;
 mod published;
+pub mod terms;
 #[cfg(test)]
 mod tests;
-pub mod terms;
 mod text;
 mod vocabulary;
 
