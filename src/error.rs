@@ -137,27 +137,29 @@ pub struct Problem {
     pub detail: Option<String>,
     /// Every violation at once.
     pub errors: Vec<Violation>,
+    /// The error code of RFC 6749, for the token endpoint.
+    pub oauth: Option<&'static str>,
 }
 
 impl Problem {
     /// A problem of this code, without more words.
     pub const fn new(code: Code) -> Self {
-        Self { code, detail: None, errors: Vec::new() }
+        Self { code, detail: None, errors: Vec::new(), oauth: None }
     }
 
     /// A problem with its particulars.
     pub fn because(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: Some(detail.into()), errors: Vec::new() }
+        Self { code, detail: Some(detail.into()), errors: Vec::new(), oauth: None }
     }
 
     /// Fields or rules of the body that are broken.
     pub fn invalid(errors: Vec<Violation>) -> Self {
-        Self { code: Code::Invalid, detail: None, errors }
+        Self { code: Code::Invalid, detail: None, errors, oauth: None }
     }
 
     /// A part of the request outside the body that cannot be read.
     pub fn malformed(errors: Vec<Violation>) -> Self {
-        Self { code: Code::MalformedRequest, detail: None, errors }
+        Self { code: Code::MalformedRequest, detail: None, errors, oauth: None }
     }
 
     /// The same, with violations attached.
@@ -165,6 +167,11 @@ impl Problem {
     pub fn with(mut self, errors: Vec<Violation>) -> Self {
         self.errors = errors;
         self
+    }
+
+    /// A refusal of the token endpoint, which OAuth clients know by a code of their own.
+    pub fn oauth(code: Code, error: &'static str, detail: impl Into<String>) -> Self {
+        Self { oauth: Some(error), ..Self::because(code, detail) }
     }
 
     /// Seconds after which a retry makes sense, for the answers that carry `Retry-After`.
@@ -212,6 +219,10 @@ struct Body<'a> {
     code: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Violation],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<&'a str>,
 }
 
 impl Problem {
@@ -228,6 +239,8 @@ impl Problem {
             instance,
             code: self.code.as_str(),
             errors: &self.errors,
+            error: self.oauth,
+            error_description: self.oauth.and(self.detail.as_deref()),
         };
         serde_json::to_vec(&body).unwrap_or_default()
     }

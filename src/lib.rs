@@ -20,24 +20,34 @@
 //! A slice depends only on slices before it in the order of [`kind::Kind`].
 
 pub mod actions;
+pub mod admin;
+pub mod app;
 pub mod batch;
 pub mod calls;
 pub mod clock;
 pub mod codes;
 pub mod cohorts;
+pub mod config;
 pub mod db;
+pub mod docs;
 pub mod embedded;
 pub mod error;
+pub mod feed;
+pub mod health;
 pub mod http;
 pub mod identifiers;
 pub mod identity;
 pub mod ids;
 pub mod kind;
 pub mod members;
+pub mod openapi;
 pub mod organisations;
 pub mod outcomes;
 pub mod participants;
 pub mod partnerships;
+pub mod seed;
+pub mod serve;
 pub mod shape;
+pub mod telemetry;
 pub mod vault;
 pub mod vocabularies;

@@ -1,1 +1,29 @@
-fn main() {}
+//! The command line.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use ricolloca::config::{Cli, Command};
+use ricolloca::{admin, openapi, serve, telemetry};
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::start(&cli.settings.log, cli.settings.log_format);
+    let result = match &cli.command {
+        None | Some(Command::Serve) => serve::serve(&cli.settings).await,
+        Some(Command::Migrate) => admin::migrate(&cli.settings),
+        Some(Command::AddClient(client)) => admin::add_client(&cli.settings, client),
+        Some(Command::Openapi) => {
+            std::io::stdout().write_all(openapi::text(openapi::DEFAULT_URL).as_bytes()).map_err(Into::into)
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "ricolloca: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -108,7 +108,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Body<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let (document, digest) = read_json(&request, payload, &["application/json"]).await?;
+            let (document, digest) = read_json(&request, payload, "application/json").await?;
             let value = shape::parse(document).map_err(Problem::invalid)?;
             Ok(Self { value, digest })
         })
@@ -136,7 +136,7 @@ impl<T: 'static> FromRequest for MergePatch<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let (patch, _) = read_json(&request, payload, &["application/merge-patch+json"]).await?;
+            let (patch, _) = read_json(&request, payload, "application/merge-patch+json").await?;
             Ok(Self { patch, of: PhantomData })
         })
     }
@@ -153,11 +153,20 @@ impl<T: ToSchema> Described for MergePatch<T> {
     }
 }
 
-async fn read_json(request: &HttpRequest, mut payload: Payload, media: &[&str]) -> Result<(Value, [u8; 32]), Problem> {
+async fn read_json(request: &HttpRequest, payload: Payload, media: &str) -> Result<(Value, [u8; 32]), Problem> {
+    let bytes = read(request, payload, media).await?;
+    let document = serde_json::from_slice(&bytes).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Problem::because(Code::MalformedJson, format!("The JSON cannot be read at line {line}, column {column}."))
+    })?;
+    Ok((document, Sha256::digest(&bytes).into()))
+}
+
+async fn read(request: &HttpRequest, mut payload: Payload, media: &str) -> Result<web::BytesMut, Problem> {
     let stated = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let stated = stated.split(';').next().unwrap_or_default().trim();
-    if !media.iter().any(|media| media.eq_ignore_ascii_case(stated)) {
-        return Err(Problem::because(Code::UnsupportedMediaType, format!("The body must be {}.", media.join(" or "))));
+    if !media.eq_ignore_ascii_case(stated) {
+        return Err(Problem::because(Code::UnsupportedMediaType, format!("The body must be {media}.")));
     }
     let mut bytes = web::BytesMut::new();
     while let Some(chunk) = payload.next().await {
@@ -168,13 +177,7 @@ async fn read_json(request: &HttpRequest, mut payload: Payload, media: &[&str]) 
         }
         bytes.extend_from_slice(&chunk);
     }
-    let document = serde_json::from_slice(&bytes).map_err(|error| {
-        Problem::because(
-            Code::MalformedJson,
-            format!("The JSON cannot be read at line {}, column {}.", error.line(), error.column()),
-        )
-    })?;
-    Ok((document, Sha256::digest(&bytes).into()))
+    Ok(bytes)
 }
 
 fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
@@ -332,6 +335,33 @@ impl Described for IdempotencyKey {
             "description": "A name for this request, best a UUID: a retry with the same key gets the stored answer and has no second effect. Kept for 30 days.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 255}}));
         operation.problems(&[Code::IdempotencyInProgress, Code::IdempotencyKeyReused]);
+    }
+}
+
+/// A form-encoded body, as OAuth has it.
+pub struct Form<T>(pub T);
+
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Form<T> {
+    type Error = Problem;
+    type Future = Boxed<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read(&request, payload, "application/x-www-form-urlencoded").await?;
+            let text = std::str::from_utf8(&bytes)
+                .map_err(|_| Problem::because(Code::MalformedRequest, "The body is not UTF-8."))?;
+            query_document(text, &properties_of::<T>())
+                .and_then(|document| shape::parse(document).map_err(query_problem))
+                .map(Self)
+        })
+    }
+}
+
+impl<T: ToSchema> Described for Form<T> {
+    fn describe(operation: &mut Operation) {
+        operation.body::<T>("application/x-www-form-urlencoded");
+        operation.problems(&[Code::InvalidTokenRequest, Code::BodyTooLarge, Code::UnsupportedMediaType]);
     }
 }
 

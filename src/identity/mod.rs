@@ -1,6 +1,7 @@
 //! Who calls: clients, their roles and scopes, the tokens they hold and the keys that sign these.
 
 pub mod keys;
+pub mod routes;
 pub mod scopes;
 pub mod secret;
 pub mod store;

@@ -19,6 +19,7 @@
 pub mod checks;
 mod closed;
 mod published;
+pub mod routes;
 pub mod terms;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,78 @@
+//! What is done to a service from the command line rather than over HTTP.
+
+use std::io::Write as _;
+
+use diesel::Connection as _;
+
+use crate::batch::Context;
+use crate::config::{AddClient, Settings};
+use crate::db::{Conn, Meta, Stored as _, migrate as migrations};
+use crate::identifiers::OrganisationTaxCode;
+use crate::identity::store::{self, Client};
+use crate::identity::{Role, secret};
+use crate::organisations::model::Organisation;
+use crate::organisations::store::by_tax_code;
+use crate::serve::{Ground, StartError};
+
+/// Brings the database to the current schema.
+pub fn migrate(settings: &Settings) -> Result<(), StartError> {
+    let ground = Ground::lay(settings)?;
+    let applied = migrations::migrate(&ground.url)?;
+    ground.leave();
+    writeln!(std::io::stdout(), "{} migrations applied", applied.len())?;
+    Ok(())
+}
+
+/// Registers a client and prints its secret.
+pub fn add_client(settings: &Settings, client: &AddClient) -> Result<(), StartError> {
+    let role = Role::parse(&client.role).map_err(|_| "the role is operator, region, dote or auditor")?;
+    let tax_code = OrganisationTaxCode::parse(&client.organisation)?;
+    let ground = Ground::lay(settings)?;
+    migrations::migrate(&ground.url)?;
+    let context = ground.context(settings)?;
+    let mut bytes = [0_u8; 32];
+    context.ids.fill(&mut bytes);
+    let plain: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    put_client(&ground.url, &context, &client.id, role, &tax_code, &client.name, &plain)?;
+    ground.leave();
+    writeln!(std::io::stdout(), "client_id      {}\nclient_secret  {plain}", client.id)?;
+    Ok(())
+}
+
+/// Registers a client, and its organisation where that is not known.
+pub fn put_client(
+    url: &str,
+    context: &Context,
+    id: &str,
+    role: Role,
+    tax_code: &OrganisationTaxCode,
+    name: &str,
+    plain: &str,
+) -> Result<(), StartError> {
+    let mut conn = Conn::establish(url)?;
+    let hash = secret::hash(plain, &context.ids)?;
+    conn.transaction(|conn| {
+        let organisation_id = match by_tax_code(conn, &[tax_code.as_str()])?.first() {
+            Some(organisation) => organisation.meta.id,
+            None => {
+                let id = context.ids.next(context.now());
+                // An organisation that comes before every client is its own source.
+                let organisation = Organisation {
+                    meta: Meta::new(id, context.now(), id, None),
+                    tax_code: tax_code.clone(),
+                    name: name.to_owned(),
+                    legal_form: None,
+                    ateco: None,
+                    municipality: None,
+                    province: None,
+                    accreditation: None,
+                };
+                Organisation::insert(conn, &[&organisation])?;
+                id
+            }
+        };
+        let client = Client { id: id.to_owned(), name: name.to_owned(), organisation_id, role, secret_hash: hash };
+        store::put_client(conn, &client, context.now())
+    })?;
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! The service put together: one line per slice.
+
+use std::sync::LazyLock;
+
+use actix_web::web;
+
+use crate::feed::ops::Source;
+use crate::http::endpoint::Api;
+use crate::organisations::Organisations;
+use crate::{docs, feed, health, identity, organisations, vocabularies};
+
+/// All operations. Built once: every worker registers the same.
+pub fn api() -> &'static Api {
+    static API: LazyLock<Api> = LazyLock::new(|| {
+        let mut api = Api::default();
+        health::register(&mut api);
+        identity::routes::register(&mut api);
+        vocabularies::routes::register(&mut api);
+        organisations::routes::register(&mut api);
+        feed::routes::register(&mut api);
+        api
+    });
+    &API
+}
+
+/// The kinds of record that the feed delivers.
+pub fn feed_sources() -> &'static [Source] {
+    static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| vec![Source::of::<Organisations>()]);
+    &SOURCES
+}
+
+/// Adds everything to an application.
+pub fn configure(config: &mut web::ServiceConfig) {
+    api().configure(config);
+    docs::configure(config);
+}

@@ -1,0 +1,187 @@
+//! Settings: flags and environment variables, checked once. Nothing needs to be set for a first run.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::db::threads::Sizes;
+
+/// Ricolloca: the API of Lombardy's territorial partnerships for re-employment.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+pub struct Cli {
+    /// What to do; serves where nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// With what.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API (default).
+    Serve,
+    /// Bring the database to the current schema and end.
+    Migrate,
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Register an organisation's client and print its secret, once.
+    AddClient(AddClient),
+}
+
+/// A client to register.
+#[derive(Debug, Args)]
+pub struct AddClient {
+    /// Its id.
+    pub id: String,
+    /// What it is to the service: operator, region, dote or auditor.
+    #[arg(long)]
+    pub role: String,
+    /// Tax code of the organisation it acts for; it is registered where it is not known.
+    #[arg(long)]
+    pub organisation: String,
+    /// Name of that organisation, for one that is not known.
+    #[arg(long, default_value = "(not named)")]
+    pub name: String,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: an object a line.
+    Json,
+}
+
+/// Whether the demo data is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Demo {
+    /// On the embedded database, when listening on a loopback address.
+    Auto,
+    /// Always; refused on other than a loopback address.
+    On,
+    /// Never.
+    Off,
+}
+
+/// Every setting, with its environment variable and default.
+#[derive(Clone, Debug, Args)]
+pub struct Settings {
+    /// Address and port to listen on.
+    #[arg(long, env = "RICOLLOCA_BIND", default_value = "127.0.0.1:8080", global = true)]
+    pub bind: SocketAddr,
+    /// The PostgreSQL to use; a private one is started where none is given.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    pub database_url: Option<String>,
+    /// Where the private PostgreSQL and the key for personal data are kept; `.ricolloca` in the current directory.
+    #[arg(long, env = "RICOLLOCA_DATA_DIR", global = true)]
+    pub data_dir: Option<PathBuf>,
+    /// The URL by which clients know the service; it stands in tokens. `http://` and the address where none is given.
+    #[arg(long, env = "RICOLLOCA_PUBLIC_URL", global = true)]
+    pub public_url: Option<String>,
+    /// File with the secret that personal data is sealed with: 64 hexadecimal digits. Made in the data directory where none
+    /// is given.
+    #[arg(long, env = "RICOLLOCA_SECRET_FILE", global = true)]
+    pub secret_file: Option<PathBuf>,
+    /// Whether demo data and demo clients are loaded.
+    #[arg(long, env = "RICOLLOCA_DEMO", value_enum, default_value_t = Demo::Auto, global = true)]
+    pub demo: Demo,
+    /// What is logged: a level, or a filter as of the crate tracing-subscriber.
+    #[arg(long, env = "RICOLLOCA_LOG", default_value = "warn,ricolloca=info", global = true)]
+    pub log: String,
+    /// How the log is written.
+    #[arg(long, env = "RICOLLOCA_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]
+    pub log_format: LogFormat,
+    /// Threads that serve HTTP; as many as there are processors where none is given.
+    #[arg(long, env = "RICOLLOCA_WORKERS", global = true)]
+    pub workers: Option<usize>,
+    /// Database threads for reads by id.
+    #[arg(long, env = "RICOLLOCA_LOOKUP_THREADS", default_value_t = Sizes::default().lookups, global = true)]
+    pub lookup_threads: usize,
+    /// Database threads for lists and the feed.
+    #[arg(long, env = "RICOLLOCA_QUERY_THREADS", default_value_t = Sizes::default().queries, global = true)]
+    pub query_threads: usize,
+    /// Database threads for writes.
+    #[arg(long, env = "RICOLLOCA_WRITE_THREADS", default_value_t = Sizes::default().writes, global = true)]
+    pub write_threads: usize,
+    /// Requests that may wait for each kind of database thread.
+    #[arg(long, env = "RICOLLOCA_QUEUE", default_value_t = Sizes::default().queue, global = true)]
+    pub queue: usize,
+    /// Seconds that requests in progress are given when the service stops.
+    #[arg(long, env = "RICOLLOCA_SHUTDOWN_SECONDS", default_value_t = 20, global = true)]
+    pub shutdown_seconds: u64,
+}
+
+/// Settings that do not go together.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Everybody knows the secret of the demo clients.
+    #[error(
+        "demo data is refused on {0}: its clients have a public secret; listen on a loopback address or set RICOLLOCA_DEMO=off"
+    )]
+    DemoInPublic(SocketAddr),
+    /// A thread pool of no threads serves nobody.
+    #[error("every number of threads, and the queue, is at least 1")]
+    NoThreads,
+}
+
+impl Settings {
+    /// Whether the demo data is wanted; an error where it must not be.
+    pub fn wants_demo(&self) -> Result<bool, ConfigError> {
+        let private = self.bind.ip().is_loopback();
+        match self.demo {
+            Demo::Off => Ok(false),
+            Demo::Auto => Ok(private && self.database_url.is_none()),
+            Demo::On if private => Ok(true),
+            Demo::On => Err(ConfigError::DemoInPublic(self.bind)),
+        }
+    }
+
+    /// The database threads.
+    pub fn sizes(&self) -> Result<Sizes, ConfigError> {
+        let sizes = Sizes {
+            lookups: self.lookup_threads,
+            queries: self.query_threads,
+            writes: self.write_threads,
+            queue: self.queue,
+        };
+        if [sizes.lookups, sizes.queries, sizes.writes, sizes.queue].contains(&0) {
+            return Err(ConfigError::NoThreads);
+        }
+        Ok(sizes)
+    }
+
+    /// The URL by which clients know the service.
+    pub fn public_url(&self) -> String {
+        self.public_url
+            .as_deref()
+            .map_or_else(|| format!("http://{}", self.bind), |url| url.trim_end_matches('/').to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(arguments: &[&str]) -> Settings {
+        Cli::try_parse_from([&["ricolloca"], arguments].concat()).unwrap().settings
+    }
+
+    #[test]
+    fn demo_data_never_meets_a_public_address() {
+        assert_eq!(settings(&["--database-url", ""]).bind.ip().to_string(), "127.0.0.1");
+        assert_eq!(settings(&["--bind", "0.0.0.0:80"]).wants_demo(), Ok(false));
+        assert!(settings(&["--bind", "0.0.0.0:80", "--demo", "on"]).wants_demo().is_err());
+        assert_eq!(settings(&["--bind", "[::1]:80", "--demo", "on"]).wants_demo(), Ok(true));
+        assert_eq!(settings(&["--database-url", "postgres://x"]).wants_demo(), Ok(false));
+    }
+
+    #[test]
+    fn a_pool_without_threads_is_refused() {
+        assert_eq!(settings(&["--write-threads", "0"]).sizes().unwrap_err(), ConfigError::NoThreads);
+    }
+}

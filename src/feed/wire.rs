@@ -1,0 +1,67 @@
+//! What a reader of the feed asks and gets.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// What a reader asks for.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangesQuery {
+    /// Where to go on: `next` of the page before. Left out, the feed begins at its beginning.
+    #[schema(max_length = 500)]
+    pub cursor: Option<String>,
+    /// Changes on a page.
+    #[schema(minimum = 1, maximum = 1000)]
+    pub limit: Option<i64>,
+    /// Only these kinds of record, separated by commas.
+    #[schema(max_length = 200, pattern = "^[a-z]+(,[a-z]+)*$")]
+    pub types: Option<String>,
+}
+
+/// A page of the feed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Changes {
+    /// The changes, in the order in which they were committed; those of one transaction together.
+    #[schema(min_items = 0, max_items = 1000)]
+    pub items: Vec<Change>,
+    /// Keep this with what was applied, and ask with it next time: now, or whenever.
+    #[schema(max_length = 500)]
+    pub next: String,
+    /// Whether there was more when the page was read.
+    pub has_more: bool,
+    /// Everything that was committed before this instant is on this page or on an earlier one.
+    pub complete_through: DateTime<Utc>,
+}
+
+/// One change.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Change {
+    /// Kind of record, such as `outcome`.
+    #[schema(max_length = 40)]
+    pub r#type: String,
+    /// Which record.
+    pub id: Uuid,
+    /// The version that the change made.
+    #[schema(minimum = 1)]
+    pub version: i64,
+    /// What happened.
+    pub operation: Operation,
+    /// The record as it is *now*, which may be newer than this change: apply what is newer than what you have. Null after a
+    /// deletion.
+    #[schema(value_type = Option<Object>)]
+    pub record: Option<Value>,
+}
+
+/// What happened to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ChangeOperation)]
+pub enum Operation {
+    /// It was made or changed.
+    Upsert,
+    /// It was deleted.
+    Delete,
+}

@@ -1,0 +1,223 @@
+//! Obtaining a token, and the keys to verify one.
+
+use std::sync::LazyLock;
+
+use actix_web::dev::Payload;
+use actix_web::http::Method;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpRequest, web};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use utoipa::ToSchema;
+
+use super::token::LIFETIME_SECONDS;
+use super::{Caller, ScopeSet, secret, store};
+use crate::error::{Code, Problem};
+use crate::http::endpoint::{About, Api, Described, Operation};
+use crate::http::extract::Form;
+use crate::http::permit::Public;
+use crate::http::respond::Document;
+
+/// A token request (RFC 6749, section 4.4).
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRequest {
+    /// Always `client_credentials`.
+    #[schema(max_length = 40)]
+    grant_type: String,
+    /// The client's id; here or in a Basic `Authorization` header.
+    #[schema(max_length = 100)]
+    client_id: Option<String>,
+    /// The client's secret; here or in a Basic `Authorization` header.
+    #[schema(max_length = 200, format = Password)]
+    client_secret: Option<String>,
+    /// Scopes, separated by blanks; all that the client may have where it is left out.
+    #[schema(max_length = 1000)]
+    scope: Option<String>,
+}
+
+/// A token.
+#[derive(Serialize, ToSchema)]
+pub struct TokenResponse {
+    /// The token: send it as `Authorization: Bearer ...`.
+    #[schema(max_length = 4000)]
+    access_token: String,
+    /// Always `Bearer`.
+    #[schema(max_length = 10)]
+    token_type: &'static str,
+    /// Seconds for which it is valid.
+    #[schema(minimum = 1, maximum = 86400)]
+    expires_in: i64,
+    /// The scopes that it has.
+    #[schema(max_length = 1000)]
+    scope: String,
+}
+
+/// The public keys (RFC 7517).
+#[derive(Serialize, ToSchema)]
+pub struct KeySet {
+    /// The keys; the first signs.
+    #[schema(min_items = 0, max_items = 20)]
+    keys: Vec<PublicKey>,
+}
+
+/// A public key of the curve P-256.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct PublicKey {
+    /// Key type.
+    #[schema(max_length = 10)]
+    kty: String,
+    /// Curve.
+    #[schema(max_length = 10)]
+    crv: String,
+    /// Coordinate.
+    #[schema(max_length = 100)]
+    x: String,
+    /// Coordinate.
+    #[schema(max_length = 100)]
+    y: String,
+    /// Its name in tokens.
+    #[schema(max_length = 100)]
+    kid: String,
+    /// Always `sig`.
+    #[schema(max_length = 10)]
+    r#use: String,
+    /// Algorithm.
+    #[schema(max_length = 10)]
+    alg: String,
+}
+
+/// Id and secret from a Basic `Authorization` header, where there is one.
+pub struct BasicCredentials(Option<(String, String)>);
+
+impl FromRequest for BasicCredentials {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(match request.headers().get(AUTHORIZATION) {
+            None => Ok(Self(None)),
+            Some(value) => value
+                .to_str()
+                .ok()
+                .and_then(|value| value.strip_prefix("Basic "))
+                .and_then(|encoded| BASE64_STANDARD.decode(encoded.trim()).ok())
+                .and_then(|bytes| String::from_utf8(bytes).ok())
+                .and_then(|pair| {
+                    pair.split_once(':').map(|(id, secret)| Self(Some((form_decoded(id), form_decoded(secret)))))
+                })
+                .ok_or_else(invalid_client),
+        })
+    }
+}
+
+/// RFC 6749, section 2.3.1: id and secret are form-encoded before they are joined.
+fn form_decoded(text: &str) -> String {
+    serde_urlencoded::from_str::<Vec<(String, String)>>(&format!("v={text}"))
+        .ok()
+        .and_then(|pairs| pairs.into_iter().next())
+        .map_or_else(|| text.to_owned(), |(_, value)| value)
+}
+
+impl Described for BasicCredentials {
+    fn describe(operation: &mut Operation) {
+        operation.problems(&[Code::InvalidClient]);
+    }
+}
+
+fn invalid_client() -> Problem {
+    Problem::oauth(Code::InvalidClient, "invalid_client", "The client is not known, or its secret is another.")
+}
+
+/// Registers the operations.
+pub fn register(api: &mut Api) {
+    api.with_example(
+        Method::POST,
+        "/oauth/token",
+        About {
+            id: "obtain_token".to_owned(),
+            tag: "identity",
+            summary: "Obtain an access token".to_owned(),
+            description: "OAuth 2.0 client credentials (RFC 6749, section 4.4): a signed token of the profile RFC 9068. The client authenticates in the body or by HTTP Basic.".to_owned(),
+        },
+        Some(json!({"grant_type": "client_credentials", "client_id": "demo-operator-1", "client_secret": "demo"})),
+        obtain,
+    );
+    api.operation(
+        Method::GET,
+        "/.well-known/jwks.json",
+        About {
+            id: "list_signing_keys".to_owned(),
+            tag: "identity",
+            summary: "List the keys that verify tokens".to_owned(),
+            description: "The public keys of the service (RFC 7517).".to_owned(),
+        },
+        keys,
+    );
+}
+
+/// Hashing is slow on purpose: more than this at once would take the processor from everything else.
+static HASHING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
+
+async fn obtain(
+    public: Public,
+    basic: BasicCredentials,
+    form: Form<TokenRequest>,
+) -> Result<Document<TokenResponse>, Problem> {
+    let request = form.0;
+    if request.grant_type != "client_credentials" {
+        return Err(Problem::oauth(
+            Code::InvalidTokenRequest,
+            "unsupported_grant_type",
+            "The only grant type is `client_credentials`.",
+        ));
+    }
+    let credentials = match (basic.0, request.client_id, request.client_secret) {
+        (Some(credentials), None, None) => credentials,
+        (None, Some(id), Some(secret)) => (id, secret),
+        (Some(_), ..) => {
+            return Err(Problem::oauth(
+                Code::InvalidTokenRequest,
+                "invalid_request",
+                "The client authenticates in one way only.",
+            ));
+        }
+        _ => return Err(invalid_client()),
+    };
+    let (id, secret) = credentials;
+    let client = public.database().query(move |conn, _| Ok(store::live_client(conn, &id)?)).await?;
+    let hash = client.as_ref().map(|client| client.secret_hash.clone());
+    let turn = HASHING.acquire().await.map_err(|_| Problem::new(Code::Unavailable))?;
+    let genuine = web::block(move || secret::verify(&secret, hash.as_deref()))
+        .await
+        .map_err(|_| Problem::new(Code::Unavailable))?;
+    drop(turn);
+    let client = client.filter(|_| genuine).ok_or_else(invalid_client)?;
+    let allowed = ScopeSet::of_role(client.role);
+    let scopes = match &request.scope {
+        Some(list) => ScopeSet::parse(list, allowed).ok_or_else(|| {
+            Problem::oauth(Code::InvalidTokenRequest, "invalid_scope", "The client may not have a scope it asks for.")
+        })?,
+        None => allowed,
+    };
+    let caller = Caller { client_id: client.id, organisation: client.organisation_id, role: client.role, scopes };
+    let context = public.database().context();
+    let now = context.now();
+    let access_token =
+        public.authority().issue(&caller, now, context.ids.next(now)).ok_or(Problem::new(Code::Internal))?;
+    Ok(Document(TokenResponse {
+        access_token,
+        token_type: "Bearer",
+        expires_in: LIFETIME_SECONDS,
+        scope: scopes.to_list(),
+    }))
+}
+
+async fn keys(public: Public) -> Result<Document<KeySet>, Problem> {
+    let keys = public.authority().jwks().get_mut("keys").map(Value::take).unwrap_or_default();
+    let keys = serde_json::from_value(keys).map_err(|_| Problem::new(Code::Internal))?;
+    Ok(Document(KeySet { keys }))
+}

@@ -1,0 +1,197 @@
+//! From settings to a running service: database, migrations, keys, demo data, threads, HTTP.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use diesel::Connection as _;
+
+use crate::batch::Context;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::db::{Conn, Database, migrate};
+use crate::embedded::{self, Durability};
+use crate::http::{State, finish};
+use crate::identity::token::Authority;
+use crate::identity::{self, keys};
+use crate::ids::Ids;
+use crate::vault::{SECRET_LEN, Vault};
+use crate::{app, openapi};
+
+/// Something at the start went wrong; the message says what.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The name of the database within the private PostgreSQL.
+const DATABASE: &str = "ricolloca";
+
+/// A database to work with, and the private PostgreSQL it is in, where it is one.
+pub struct Ground {
+    /// Connection URL.
+    pub url: String,
+    /// Where the keys are kept where no file is named.
+    data_dir: std::path::PathBuf,
+    /// Stops when dropped.
+    server: Option<embedded::Server>,
+}
+
+impl Ground {
+    /// The database of the settings, or a private PostgreSQL.
+    pub fn lay(settings: &Settings) -> Result<Self, StartError> {
+        let data_dir = settings.data_dir.clone().unwrap_or_else(embedded::default_data_dir);
+        if let Some(url) = &settings.database_url {
+            return Ok(Self { url: url.clone(), data_dir, server: None });
+        }
+        let options = embedded::Options { data_dir, durability: Durability::Durable, install_if_missing: true };
+        let server = embedded::Server::start(&options)?;
+        server.create_database_if_missing(DATABASE)?;
+        Ok(Self { url: server.url(DATABASE), data_dir: server.data_dir().to_path_buf(), server: Some(server) })
+    }
+
+    /// Stops the private PostgreSQL, where there is one.
+    pub fn leave(self) {
+        if let Some(server) = self.server {
+            server.stop();
+        }
+    }
+
+    /// Clock, ids and the vault with its secret.
+    pub fn context(&self, settings: &Settings) -> Result<Context, StartError> {
+        let ids = Ids::random();
+        let secret = match &settings.secret_file {
+            Some(file) => read_secret(file)?,
+            None => {
+                fs::create_dir_all(&self.data_dir)?;
+                let file = self.data_dir.join("secret.key");
+                make_secret(&file, &ids)?;
+                read_secret(&file)?
+            }
+        };
+        Ok(Context { clock: Clock::System, ids, vault: Vault::new(&secret) })
+    }
+}
+
+fn read_secret(file: &Path) -> Result<[u8; SECRET_LEN], StartError> {
+    let name = file.display();
+    let text = fs::read_to_string(file).map_err(|error| format!("the secret file {name} cannot be read: {error}"))?;
+    let digits = text.trim();
+    let bytes: Option<Vec<u8>> =
+        (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()).collect();
+    bytes
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| format!("the secret file {name} does not hold {} hexadecimal digits", SECRET_LEN * 2).into())
+}
+
+/// Makes the secret, unless it is there. Losing it means losing every tax code: it belongs into the backup.
+fn make_secret(file: &Path, ids: &Ids) -> Result<(), StartError> {
+    let mut secret = [0_u8; SECRET_LEN];
+    ids.fill(&mut secret);
+    let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Ok(mut file) => {
+            file.write_all(digits.as_bytes())?;
+            Ok(file.sync_all()?)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(format!("the secret file {} cannot be written: {error}", file.display()).into()),
+    }
+}
+
+/// The authority that issues tokens, with a key of its own where the database has none yet.
+pub fn authority(conn: &mut Conn, context: &Context, public_url: &str) -> Result<Authority, StartError> {
+    if identity::store::signing_keys(conn)?.is_empty() {
+        let kid = context.ids.next(context.now()).to_string();
+        identity::store::add_first_key(conn, &kid, &keys::generate()?, context.now())?;
+    }
+    let loaded: Result<Vec<_>, _> =
+        identity::store::signing_keys(conn)?.iter().map(|(kid, pem)| keys::load(kid, pem)).collect();
+    Ok(Authority::new(public_url, loaded?))
+}
+
+/// The state that handlers share, over a database that has been migrated.
+pub fn state(url: &str, settings: &Settings, context: Context) -> Result<web::Data<State>, StartError> {
+    let public_url = settings.public_url();
+    let authority = authority(&mut Conn::establish(url)?, &context, &public_url)?;
+    let database = Database::start(url, settings.sizes()?, Arc::new(context))?;
+    let state = State::new(database, authority, &public_url);
+    state.publish(openapi::text(&public_url).into_bytes());
+    Ok(web::Data::new(state))
+}
+
+/// Listens and serves. The returned server has to be awaited.
+pub fn listen(settings: &Settings, state: web::Data<State>) -> Result<(Server, Vec<std::net::SocketAddr>), StartError> {
+    crate::vocabularies::all();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .wrap(from_fn(finish::finish))
+            .configure(app::configure)
+            .default_service(web::to(finish::nothing_here))
+    })
+    .workers(settings.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)))
+    .keep_alive(Duration::from_secs(75))
+    .client_request_timeout(Duration::from_secs(10))
+    .client_disconnect_timeout(Duration::from_secs(5))
+    .shutdown_timeout(settings.shutdown_seconds)
+    .bind(settings.bind)
+    .map_err(|error| format!("cannot listen on {}: {error}", settings.bind))?;
+    let addresses = server.addrs();
+    Ok((server.run(), addresses))
+}
+
+/// Serves until it is told to stop.
+pub async fn serve(settings: &Settings) -> Result<(), StartError> {
+    let wants_demo = settings.wants_demo()?;
+    let ground = Ground::lay(settings)?;
+    for migration in migrate::migrate(&ground.url)? {
+        tracing::info!(%migration, "migrated");
+    }
+    let result = serve_on(settings, &ground, wants_demo).await;
+    ground.leave();
+    result
+}
+
+async fn serve_on(settings: &Settings, ground: &Ground, wants_demo: bool) -> Result<(), StartError> {
+    let context = ground.context(settings)?;
+    if wants_demo {
+        crate::seed::load(&ground.url, &context)?;
+    } else if !settings.bind.ip().is_loopback() && crate::seed::is_loaded(&ground.url)? {
+        return Err(format!(
+            "the database holds demo clients, whose secret is public: it is not served on {}",
+            settings.bind
+        )
+        .into());
+    }
+    let state = state(&ground.url, settings, context)?;
+    let (server, _) = listen(settings, state)?;
+    announce(settings, wants_demo)?;
+    server.await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn announce(settings: &Settings, demo: bool) -> io::Result<()> {
+    let url = settings.public_url();
+    let mut out = io::stdout().lock();
+    writeln!(out, "\nRicolloca {} is ready.\n", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "  Swagger UI  {url}/docs/")?;
+    writeln!(out, "  OpenAPI     {url}/openapi/v1.json")?;
+    writeln!(out, "  Status      {url}/status")?;
+    if demo {
+        writeln!(out, "\n  Demo clients, each with the secret `{}`:", crate::seed::SECRET)?;
+        for client in crate::seed::CLIENTS {
+            writeln!(out, "    {:<16} {}", client.id, client.meaning)?;
+        }
+        writeln!(
+            out,
+            "\n  curl -s {url}/oauth/token -d grant_type=client_credentials -d client_id=demo-operator-1 -d client_secret=demo"
+        )?;
+    }
+    writeln!(out, "\nCtrl-C stops it.")?;
+    out.flush()
+}
