@@ -59,3 +59,39 @@ pub const OPERATOR_SITE_IN_LOMBARDY: &str = "operator.site_in_lombardy";
 
 /// Invariant 10, for the partnership itself: its life lies within the call's window for activities.
 pub const PARTNERSHIP_WITHIN_CALL: &str = "partnership.within_call";
+
+mod table;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+pub use table::RULES;
+
+use crate::calls::model::{Call, CallRules};
+
+/// A rule as data. What a call may set differently comes from the call.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its stable code.
+    pub code: &'static str,
+    /// Number of the invariant it belongs to; `None` for rules of later editions.
+    pub invariant: Option<u8>,
+    /// English title.
+    pub title_en: &'static str,
+    /// Italian title.
+    pub title_it: &'static str,
+    /// Where it comes from.
+    pub citation: &'static str,
+    /// Whether a call has it.
+    pub in_force: fn(&CallRules) -> bool,
+    /// What a call sets it to.
+    pub parameters: fn(&Call) -> Value,
+    /// Facts that it accepts, and facts that it refuses.
+    pub examples: fn(&Call) -> (Value, Value),
+}
+
+/// The rule of a code.
+pub fn rule(code: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.code == code)
+}
