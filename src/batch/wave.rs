@@ -12,6 +12,7 @@ use super::{
 };
 use crate::db::{Conn, ExternalKey, Fault, Meta, Stored};
 use crate::error::{Code, Problem, Violation};
+use crate::identifiers::PersonTaxCode;
 use crate::identity::Caller;
 use crate::shape;
 
@@ -217,6 +218,10 @@ fn meta_of<R: Resource>(
         return Err(Problem::invalid(vec![Violation::new("/external_id", "immutable", detail)]));
     }
     let external_id = named.or(stated).map(str::to_owned);
+    if external_id.as_deref().is_some_and(PersonTaxCode::looks_like) {
+        let detail = "A tax code must not name a record: names stand in URLs and logs.";
+        return Err(Problem::invalid(vec![Violation::new("/external_id", "personal_data", detail)]));
+    }
     Ok(match before {
         Some(before) => Meta { external_id, ..before.meta().clone() },
         None => Meta::new(context.ids.next(context.now()), context.now(), item.caller.organisation, external_id),

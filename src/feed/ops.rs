@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
 use super::store::{self, Event, Head, Range};
@@ -21,7 +21,7 @@ use crate::identity::scopes::{Scope, ScopeInfo};
 /// Changes on a page where the reader does not say.
 const DEFAULT_LIMIT: i64 = 100;
 
-type Embed = fn(&mut Conn, &[Uuid], &Caller, &Context) -> Result<HashMap<Uuid, Value>, Fault>;
+type Embed = fn(&mut Conn, &[Uuid], &Caller, &Context) -> Result<HashMap<Uuid, Box<RawValue>>, Fault>;
 
 /// A kind of record as the feed delivers it.
 pub struct Source {
@@ -42,7 +42,7 @@ fn embed<R: Exposed>(
     ids: &[Uuid],
     caller: &Caller,
     context: &Context,
-) -> Result<HashMap<Uuid, Value>, Fault> {
+) -> Result<HashMap<Uuid, Box<RawValue>>, Fault> {
     let asked: Vec<Option<Uuid>> = ids.iter().copied().map(Some).collect();
     let records = refs::visible::<R>(conn, &vec![caller; ids.len()], &asked)?;
     let shown: Vec<(&R::Record, &Caller)> = records.iter().flatten().map(|record| (record, caller)).collect();
@@ -50,7 +50,7 @@ fn embed<R: Exposed>(
     Ok(shown
         .iter()
         .zip(views)
-        .map(|((record, _), view)| (record.meta().id, serde_json::to_value(view).unwrap_or_default()))
+        .filter_map(|((record, _), view)| Some((record.meta().id, to_raw_value(&view).ok()?)))
         .collect())
 }
 
@@ -148,7 +148,7 @@ fn embed_all(
     sources: &[Source],
     context: &Context,
 ) -> Result<Vec<Change>, Fault> {
-    let mut records: HashMap<(&str, Uuid), Value> = HashMap::new();
+    let mut records: HashMap<(&str, Uuid), Box<RawValue>> = HashMap::new();
     for source in sources {
         let mut ids: Vec<Uuid> =
             events.iter().filter(|event| event.kind == source.name).map(|event| event.record_id).collect();

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -52,7 +52,7 @@ pub struct Change {
     /// The record as it is *now*, which may be newer than this change: apply what is newer than what you have. Null after a
     /// deletion.
     #[schema(value_type = Option<Object>)]
-    pub record: Option<Value>,
+    pub record: Option<Box<RawValue>>,
 }
 
 /// What happened to a record.

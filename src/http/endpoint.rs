@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use actix_web::guard::{Any, Get, Head};
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, web};
 use serde_json::{Map, Value, json};
@@ -231,7 +232,14 @@ impl Api {
         self.operations.push(operation);
         let register: Register = {
             let method = method.clone();
-            Arc::new(move || web::method(method.clone()).to(handler.clone()))
+            Arc::new(move || {
+                let route = match method {
+                    // HEAD is GET without the body, which the server leaves out by itself.
+                    Method::GET => web::route().guard(Any(Get()).or(Head())),
+                    _ => web::method(method.clone()),
+                };
+                route.to(handler.clone())
+            })
         };
         self.routes.entry(path.to_owned()).or_default().push((method, register));
         self

@@ -127,7 +127,15 @@ fn listing<R: Exposed>(path: &str, query: &str) -> Result<Listing<R>, Problem> {
     let filter = match shape::parse::<R::Filter>(document) {
         Ok(filter) => Some(filter),
         Err(found) => {
-            violations.extend(query_problem(found).errors);
+            let paging = ["limit", "sort", "cursor"].map(str::to_owned);
+            violations.extend(query_problem(found).errors.into_iter().map(|mut violation| {
+                if violation.code == "unknown_parameter"
+                    && let Some(close) = shape::closest(&violation.pointer, &paging)
+                {
+                    violation.detail = format!("The parameter is not known; did you mean `{close}`?");
+                }
+                violation
+            }));
             None
         }
     };

@@ -26,11 +26,7 @@ struct Setting {
 }
 
 fn options(data_dir: &Path, durability: Durability) -> Options {
-    Options {
-        data_dir: data_dir.to_owned(),
-        durability,
-        install_if_missing: false,
-    }
+    Options { data_dir: data_dir.to_owned(), durability, install_if_missing: false }
 }
 
 fn disposable(data_dir: &Path) -> Options {
@@ -42,10 +38,7 @@ fn connect(server: &Server, database: &str) -> PgConnection {
 }
 
 fn count(connection: &mut PgConnection, query: &str) -> i64 {
-    diesel::sql_query(query)
-        .get_result::<Count>(connection)
-        .expect("the query works")
-        .n
+    diesel::sql_query(query).get_result::<Count>(connection).expect("the query works").n
 }
 
 fn setting(connection: &mut PgConnection, name: &str) -> String {
@@ -56,9 +49,7 @@ fn setting(connection: &mut PgConnection, name: &str) -> String {
 }
 
 fn execute(connection: &mut PgConnection, statement: &str) {
-    diesel::sql_query(statement)
-        .execute(connection)
-        .expect("the statement works");
+    diesel::sql_query(statement).execute(connection).expect("the statement works");
 }
 
 fn postmaster(root: &Path) -> Option<Pid> {
@@ -87,9 +78,7 @@ fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
 /// Gone, or dead and not yet buried.
 fn is_gone(pid: Pid) -> bool {
     match fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Ok(stat) => stat
-            .rsplit_once(") ")
-            .is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
+        Ok(stat) => stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
         Err(_) => kill(pid, None).is_err(),
     }
 }
@@ -111,16 +100,10 @@ fn data_survives_a_killed_postmaster_and_a_stop() {
     ] {
         assert_eq!(setting(&mut connection, name), value, "{name}");
     }
-    execute(
-        &mut connection,
-        "CREATE TABLE t (id int PRIMARY KEY, name text)",
-    );
+    execute(&mut connection, "CREATE TABLE t (id int PRIMARY KEY, name text)");
     execute(&mut connection, "INSERT INTO t VALUES (1, 'È')");
     assert_eq!(
-        count(
-            &mut connection,
-            "SELECT count(*) AS n FROM t WHERE lower(name) = 'è'"
-        ),
+        count(&mut connection, "SELECT count(*) AS n FROM t WHERE lower(name) = 'è'"),
         1,
         "case is folded beyond ASCII"
     );
@@ -129,8 +112,7 @@ fn data_survives_a_killed_postmaster_and_a_stop() {
     let url = server.url("casa");
     let busy = std::thread::spawn(move || {
         let mut connection = PgConnection::establish(&url).unwrap();
-        diesel::sql_query("SELECT count(*) FROM generate_series(1, 2000000000)")
-            .execute(&mut connection)
+        diesel::sql_query("SELECT count(*) FROM generate_series(1, 2000000000)").execute(&mut connection)
     });
     std::thread::sleep(Duration::from_millis(300));
 
@@ -162,10 +144,7 @@ fn a_second_service_is_told_who_has_the_directory() {
     let refused = Server::start(&disposable(directory.path())).err().unwrap();
     let text = refused.to_string();
     assert!(matches!(refused, Error::InUse { .. }), "{text}");
-    assert!(
-        text.contains(&*server.data_dir().to_string_lossy()),
-        "{text}"
-    );
+    assert!(text.contains(&*server.data_dir().to_string_lossy()), "{text}");
     assert!(text.contains(&std::process::id().to_string()), "{text}");
     connect(&server, "postgres");
 }
@@ -201,11 +180,7 @@ fn start_by_hand(root: &Path) -> Child {
     let owner = fs::metadata(&pg).expect("the cluster is there");
     let version = fs::read_to_string(pg.join("PG_VERSION")).expect("and has a version");
     let installed = format!("/usr/lib/postgresql/{}/bin/postgres", version.trim());
-    let program = if Path::new(&installed).exists() {
-        installed
-    } else {
-        "postgres".to_owned()
-    };
+    let program = if Path::new(&installed).exists() { installed } else { "postgres".to_owned() };
     let mut command = Command::new(program);
     if geteuid().is_root() {
         command.uid(owner.uid()).gid(owner.gid());
@@ -216,10 +191,7 @@ fn start_by_hand(root: &Path) -> Child {
         .arg(&pg)
         .args(["-c", "listen_addresses="])
         .arg("-c")
-        .arg(format!(
-            "unix_socket_directories={}",
-            root.join("socket").display()
-        ))
+        .arg(format!("unix_socket_directories={}", root.join("socket").display()))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -242,10 +214,7 @@ fn an_orphan_is_stopped_and_its_place_taken() {
         postmaster(&root)
     });
     let server = Server::start(&disposable(directory.path())).unwrap();
-    assert!(
-        orphan.try_wait().unwrap().is_some(),
-        "the orphan was stopped"
-    );
+    assert!(orphan.try_wait().unwrap().is_some(), "the orphan was stopped");
     assert_ne!(postmaster(&root), Some(pid));
     let mut connection = connect(&server, "postgres");
     assert_eq!(count(&mut connection, "SELECT count(*) AS n FROM t"), 0);
@@ -288,10 +257,7 @@ fn a_deep_directory_and_an_odd_database_name_work() {
     let mut connection = connect(&server, name);
     assert_eq!(count(&mut connection, "SELECT 1::int8 AS n"), 1);
     for wrong in ["", "a\0b", &"x".repeat(64)] {
-        assert!(matches!(
-            server.create_database_if_missing(wrong),
-            Err(Error::DatabaseName(_))
-        ));
+        assert!(matches!(server.create_database_if_missing(wrong), Err(Error::DatabaseName(_))));
     }
 }
 
@@ -300,9 +266,7 @@ fn a_database_may_be_wanted_by_many_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(&disposable(directory.path())).unwrap();
     std::thread::scope(|scope| {
-        let all: Vec<_> = (0..6)
-            .map(|_| scope.spawn(|| server.create_database_if_missing("contesa")))
-            .collect();
+        let all: Vec<_> = (0..6).map(|_| scope.spawn(|| server.create_database_if_missing("contesa"))).collect();
         for one in all {
             one.join().unwrap().unwrap();
         }
@@ -317,13 +281,10 @@ fn no_value_of_a_statement_reaches_the_log() {
     let mut connection = connect(&server, "postgres");
     execute(&mut connection, "CREATE TABLE t (cf text PRIMARY KEY)");
     execute(&mut connection, "INSERT INTO t VALUES ('RSSMRA80A01F205X')");
-    let again = diesel::sql_query("INSERT INTO t VALUES ($1)")
-        .bind::<Text, _>("RSSMRA80A01F205X")
-        .execute(&mut connection);
+    let again =
+        diesel::sql_query("INSERT INTO t VALUES ($1)").bind::<Text, _>("RSSMRA80A01F205X").execute(&mut connection);
     assert!(again.is_err(), "a duplicate, whose DETAIL names the value");
-    let cast = diesel::sql_query("SELECT CAST($1 AS int)")
-        .bind::<Text, _>("RSSMRA80A01F205X")
-        .execute(&mut connection);
+    let cast = diesel::sql_query("SELECT CAST($1 AS int)").bind::<Text, _>("RSSMRA80A01F205X").execute(&mut connection);
     assert!(cast.is_err(), "a message that quotes the value");
     let root = server.data_dir().to_owned();
     server.stop();
@@ -345,7 +306,7 @@ fn serve_until_killed() {
 fn a_killed_service_leaves_no_server_behind() {
     let directory = tempfile::tempdir().unwrap();
     let mut service = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "serve_until_killed"])
+        .args(["--ignored", "--exact", "embedded::serve_until_killed"])
         .env("RICOLLOCA_TEST_DATA_DIR", directory.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -1,0 +1,8 @@
+//! What the tests stand on: a database of their own, a service on a free port, clients that speak HTTP.
+
+pub mod http;
+pub mod postgres;
+pub mod service;
+
+pub use http::Answer;
+pub use service::{Client, Service};
