@@ -4,11 +4,12 @@ use std::sync::LazyLock;
 
 use actix_web::web;
 
+use crate::actions::Actions;
 use crate::calls::Calls;
 use crate::feed::ops::Source;
 use crate::http::endpoint::Api;
 use crate::organisations::Organisations;
-use crate::{calls, docs, feed, health, identity, organisations, vocabularies};
+use crate::{actions, calls, docs, feed, health, identity, organisations, vocabularies};
 
 /// All operations. Built once: every worker registers the same.
 pub fn api() -> &'static Api {
@@ -19,6 +20,7 @@ pub fn api() -> &'static Api {
         vocabularies::routes::register(&mut api);
         organisations::routes::register(&mut api);
         calls::routes::register(&mut api);
+        actions::routes::register(&mut api);
         feed::routes::register(&mut api);
         api
     });
@@ -28,7 +30,7 @@ pub fn api() -> &'static Api {
 /// The kinds of record that the feed delivers.
 pub fn feed_sources() -> &'static [Source] {
     static SOURCES: LazyLock<Vec<Source>> =
-        LazyLock::new(|| vec![Source::of::<Organisations>(), Source::of::<Calls>()]);
+        LazyLock::new(|| vec![Source::of::<Organisations>(), Source::of::<Calls>(), Source::of::<Actions>()]);
     &SOURCES
 }
 
