@@ -4,10 +4,11 @@ use std::sync::LazyLock;
 
 use actix_web::web;
 
+use crate::calls::Calls;
 use crate::feed::ops::Source;
 use crate::http::endpoint::Api;
 use crate::organisations::Organisations;
-use crate::{docs, feed, health, identity, organisations, vocabularies};
+use crate::{calls, docs, feed, health, identity, organisations, vocabularies};
 
 /// All operations. Built once: every worker registers the same.
 pub fn api() -> &'static Api {
@@ -17,6 +18,7 @@ pub fn api() -> &'static Api {
         identity::routes::register(&mut api);
         vocabularies::routes::register(&mut api);
         organisations::routes::register(&mut api);
+        calls::routes::register(&mut api);
         feed::routes::register(&mut api);
         api
     });
@@ -25,7 +27,8 @@ pub fn api() -> &'static Api {
 
 /// The kinds of record that the feed delivers.
 pub fn feed_sources() -> &'static [Source] {
-    static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| vec![Source::of::<Organisations>()]);
+    static SOURCES: LazyLock<Vec<Source>> =
+        LazyLock::new(|| vec![Source::of::<Organisations>(), Source::of::<Calls>()]);
     &SOURCES
 }
 

@@ -12,6 +12,7 @@
 //! | [`feed`] | the exact change log, pulled |
 //! | [`identity`] | clients, scopes, tokens |
 //! | [`identifiers`], [`vocabularies`], [`shape`] | codes, reference data, the form of bodies |
+//! | [`rules_catalogue`] | the codes of all domain rules, with citations and examples |
 //! | [`vault`] | personal data at rest |
 //! | [`embedded`] | the private PostgreSQL of a first run |
 //! | [`seed`] | demo data, which goes through the rules like everything else |
@@ -46,6 +47,7 @@ pub mod organisations;
 pub mod outcomes;
 pub mod participants;
 pub mod partnerships;
+pub mod rules_catalogue;
 pub mod seed;
 pub mod serve;
 pub mod shape;

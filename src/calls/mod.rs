@@ -1,7 +1,11 @@
 //! Calls (avvisi): editions of the funding, with the parameters of their rules. The region publishes them.
 
 pub mod model;
+pub mod ops;
+pub mod routes;
+pub mod rules;
 pub mod store;
+pub mod wire;
 
 use uuid::Uuid;
 

@@ -52,6 +52,22 @@ impl Call {
     }
 }
 
+/// What was granted under a call, beside what may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// What may be granted in all, in euro cents.
+    pub allocation_cents: i64,
+    /// What was granted, in euro cents.
+    pub granted_cents: i64,
+}
+
+impl Budget {
+    /// What is left to grant, in euro cents.
+    pub const fn remaining_cents(self) -> i64 {
+        self.allocation_cents.saturating_sub(self.granted_cents)
+    }
+}
+
 /// The parameters of a call's rules. What a later call may change stands here and nowhere in the code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
