@@ -70,7 +70,7 @@ impl Ground {
                 read_secret(&file)?
             }
         };
-        Ok(Context { clock: Clock::System, ids, vault: Vault::new(&secret) })
+        Ok(Context { clock: Clock::System, ids, vault: Arc::new(Vault::new(&secret)) })
     }
 }
 

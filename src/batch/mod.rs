@@ -50,7 +50,7 @@ pub struct Context {
     /// Makes ids.
     pub ids: Ids,
     /// Seals personal data.
-    pub vault: Vault,
+    pub vault: Arc<Vault>,
 }
 
 impl Context {

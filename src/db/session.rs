@@ -28,6 +28,11 @@ impl Session {
         Ok(Self { conn, doomed: false, opened: Instant::now(), url: Arc::clone(url) })
     }
 
+    /// A connection outside the pool.
+    pub fn connect(url: &str) -> Result<Self, Unreachable> {
+        Self::open(&url.into())
+    }
+
     /// Replaces a connection that died by a fresh one.
     pub fn reopen(&mut self) -> Result<(), Unreachable> {
         *self = Self::open(&Arc::clone(&self.url))?;
