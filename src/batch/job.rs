@@ -95,17 +95,17 @@ pub fn commit(session: &mut Session, jobs: &mut [Job], context: &Context) {
                 return;
             }
             session.roll_back();
-            again(session, jobs, context, fault, TRIES);
+            again(session, jobs, context, &fault, TRIES);
         }
     }
 }
 
-fn again(session: &mut Session, jobs: &mut [Job], context: &Context, fault: Fault, tries: u32) {
-    let transient = is_transient(&fault);
+fn again(session: &mut Session, jobs: &mut [Job], context: &Context, fault: &Fault, tries: u32) {
+    let transient = is_transient(fault);
     if let [job] = jobs
         && (!transient || tries == 0)
     {
-        job.fail(&problem_of(&fault));
+        job.fail(&problem_of(fault));
         return;
     }
     // Halving also breaks up a deadlock: smaller batches lock less.
@@ -127,7 +127,7 @@ fn again(session: &mut Session, jobs: &mut [Job], context: &Context, fault: Faul
                 continue;
             }
             session.roll_back();
-            again(session, half, context, fault, if transient { tries.saturating_sub(1) } else { tries });
+            again(session, half, context, &fault, if transient { tries.saturating_sub(1) } else { tries });
         }
     }
 }

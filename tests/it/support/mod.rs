@@ -4,5 +4,4 @@ pub mod http;
 pub mod postgres;
 pub mod service;
 
-pub use http::Answer;
-pub use service::{Client, Service};
+pub use service::Service;
