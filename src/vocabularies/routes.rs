@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use super::{Vocabulary, all, get};
 use crate::error::{Code, Problem};
 use crate::http::endpoint::{About, Api, Described, Operation};
-use crate::http::extract::Query;
 use crate::http::permit::Public;
+use crate::http::query::Query;
 use crate::http::respond::{Document, Items};
 
 /// A list of codes that records refer to.
