@@ -7,8 +7,10 @@ use actix_web::web;
 use crate::calls::Calls;
 use crate::feed::ops::Source;
 use crate::http::endpoint::Api;
+use crate::members::Members;
 use crate::organisations::Organisations;
-use crate::{calls, docs, feed, health, identity, organisations, vocabularies};
+use crate::partnerships::Partnerships;
+use crate::{calls, docs, feed, health, identity, members, organisations, partnerships, vocabularies};
 
 /// All operations. Built once: every worker registers the same.
 pub fn api() -> &'static Api {
@@ -19,6 +21,8 @@ pub fn api() -> &'static Api {
         vocabularies::routes::register(&mut api);
         organisations::routes::register(&mut api);
         calls::routes::register(&mut api);
+        partnerships::routes::register(&mut api);
+        members::routes::register(&mut api);
         feed::routes::register(&mut api);
         api
     });
@@ -27,8 +31,14 @@ pub fn api() -> &'static Api {
 
 /// The kinds of record that the feed delivers.
 pub fn feed_sources() -> &'static [Source] {
-    static SOURCES: LazyLock<Vec<Source>> =
-        LazyLock::new(|| vec![Source::of::<Organisations>(), Source::of::<Calls>()]);
+    static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
+        vec![
+            Source::of::<Organisations>(),
+            Source::of::<Calls>(),
+            Source::of::<Partnerships>(),
+            Source::of::<Members>(),
+        ]
+    });
     &SOURCES
 }
 
