@@ -3,5 +3,7 @@
 pub mod http;
 pub mod postgres;
 pub mod service;
+pub mod world;
 
 pub use service::Service;
+pub use world::World;
