@@ -2,11 +2,9 @@
 
 use std::io::Write as _;
 
-use diesel::Connection as _;
-
 use crate::batch::Context;
 use crate::config::{AddClient, Settings};
-use crate::db::{Conn, Meta, Stored as _, migrate as migrations};
+use crate::db::{self, Meta, Stored as _, migrate as migrations};
 use crate::identifiers::OrganisationTaxCode;
 use crate::identity::store::{self, Client};
 use crate::identity::{Role, secret};
@@ -49,9 +47,9 @@ pub fn put_client(
     name: &str,
     plain: &str,
 ) -> Result<(), StartError> {
-    let mut conn = Conn::establish(url)?;
+    let mut conn = db::connect(url)?;
     let hash = secret::hash(plain, &context.ids)?;
-    conn.transaction(|conn| {
+    db::transaction(&mut conn, |conn| {
         let organisation_id = match by_tax_code(conn, &[tax_code.as_str()])?.first() {
             Some(organisation) => organisation.meta.id,
             None => {

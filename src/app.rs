@@ -8,8 +8,10 @@ use crate::actions::Actions;
 use crate::calls::Calls;
 use crate::feed::ops::Source;
 use crate::http::endpoint::Api;
+use crate::members::Members;
 use crate::organisations::Organisations;
-use crate::{actions, calls, docs, feed, health, identity, organisations, vocabularies};
+use crate::partnerships::Partnerships;
+use crate::{actions, calls, docs, feed, health, identity, members, organisations, partnerships, vocabularies};
 
 /// All operations. Built once: every worker registers the same.
 pub fn api() -> &'static Api {
@@ -20,6 +22,8 @@ pub fn api() -> &'static Api {
         vocabularies::routes::register(&mut api);
         organisations::routes::register(&mut api);
         calls::routes::register(&mut api);
+        partnerships::routes::register(&mut api);
+        members::routes::register(&mut api);
         actions::routes::register(&mut api);
         feed::routes::register(&mut api);
         api
@@ -29,8 +33,15 @@ pub fn api() -> &'static Api {
 
 /// The kinds of record that the feed delivers.
 pub fn feed_sources() -> &'static [Source] {
-    static SOURCES: LazyLock<Vec<Source>> =
-        LazyLock::new(|| vec![Source::of::<Organisations>(), Source::of::<Calls>(), Source::of::<Actions>()]);
+    static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
+        vec![
+            Source::of::<Organisations>(),
+            Source::of::<Calls>(),
+            Source::of::<Partnerships>(),
+            Source::of::<Members>(),
+            Source::of::<Actions>(),
+        ]
+    });
     &SOURCES
 }
 

@@ -1,5 +1,7 @@
 //! What people read: Swagger UI with its assets in the binary, the OpenAPI document, and a page for every problem code.
 
+use std::future::{Ready, ready};
+
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpResponse, web};
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -26,17 +28,14 @@ pub fn configure(config: &mut web::ServiceConfig) {
         );
 }
 
-#[expect(clippy::unused_async, reason = "handlers are async")]
-async fn redirect(to: &'static str) -> HttpResponse {
-    HttpResponse::Found().insert_header((LOCATION, to)).finish()
+fn redirect(to: &'static str) -> Ready<HttpResponse> {
+    ready(HttpResponse::Found().insert_header((LOCATION, to)).finish())
 }
 
-#[expect(clippy::unused_async, reason = "handlers are async")]
 async fn document(state: web::Data<State>) -> HttpResponse {
     HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(state.document().to_vec())
 }
 
-#[expect(clippy::unused_async, reason = "handlers are async")]
 async fn problem(code: web::Path<String>) -> Result<HttpResponse, Problem> {
     let code = Code::ALL.iter().find(|known| known.as_str() == *code).ok_or(Problem::new(Code::NotFound))?;
     let page = format!(

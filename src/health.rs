@@ -4,9 +4,9 @@ use actix_web::body::BoxBody;
 use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, Responder};
-use diesel::RunQueryDsl as _;
 use serde_json::json;
 
+use crate::db;
 use crate::error::Problem;
 use crate::http::endpoint::{About, Api, Described, Operation};
 use crate::http::permit::Public;
@@ -75,6 +75,6 @@ async fn live(_: Public) -> Result<Up, Problem> {
 }
 
 async fn ready(public: Public) -> Result<Up, Problem> {
-    public.database().query(|conn, _| Ok(diesel::sql_query("SELECT 1").execute(conn)?)).await?;
+    public.database().query(|conn, _| Ok(db::ping(conn)?)).await?;
     Ok(Up("The service is up and its database in reach."))
 }

@@ -35,6 +35,7 @@ pub mod embedded;
 pub mod error;
 pub mod feed;
 pub mod health;
+pub mod housekeeping;
 pub mod http;
 pub mod identifiers;
 pub mod identity;

@@ -7,22 +7,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
-use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
-use diesel::Connection as _;
-
 use crate::batch::Context;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::db::{Conn, Database, migrate};
+use crate::db::{self, Conn, Database, migrate};
 use crate::embedded::{self, Durability};
 use crate::http::{State, finish};
 use crate::identity::token::Authority;
 use crate::identity::{self, keys};
 use crate::ids::Ids;
 use crate::vault::{SECRET_LEN, Vault};
-use crate::{app, openapi};
+use crate::{app, housekeeping, openapi};
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
 
 /// Something at the start went wrong; the message says what.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
@@ -72,7 +70,7 @@ impl Ground {
                 read_secret(&file)?
             }
         };
-        Ok(Context { clock: Clock::System, ids, vault: Vault::new(&secret) })
+        Ok(Context { clock: Clock::System, ids, vault: Arc::new(Vault::new(&secret)) })
     }
 }
 
@@ -116,7 +114,7 @@ pub fn authority(conn: &mut Conn, context: &Context, public_url: &str) -> Result
 /// The state that handlers share, over a database that has been migrated.
 pub fn state(url: &str, settings: &Settings, context: Context) -> Result<web::Data<State>, StartError> {
     let public_url = settings.public_url();
-    let authority = authority(&mut Conn::establish(url)?, &context, &public_url)?;
+    let authority = authority(&mut db::connect(url)?, &context, &public_url)?;
     let database = Database::start(url, settings.sizes()?, Arc::new(context))?;
     let state = State::new(database, authority, &public_url);
     state.publish(openapi::text(&public_url).into_bytes());
@@ -168,6 +166,7 @@ async fn serve_on(settings: &Settings, ground: &Ground, wants_demo: bool) -> Res
         .into());
     }
     let state = state(&ground.url, settings, context)?;
+    actix_web::rt::spawn(housekeeping::run(state.clone()));
     let (server, _) = listen(settings, state)?;
     announce(settings, wants_demo)?;
     server.await?;

@@ -24,6 +24,7 @@ CREATE TABLE partnership (
     activated_on           date,
     concluded_on           date,
     withdrawn_on           date,
+    withdrawal_reason      text,
     CONSTRAINT partnership_pk PRIMARY KEY (id),
     CONSTRAINT partnership_source_fk FOREIGN KEY (source_organisation_id) REFERENCES organisation (id),
     CONSTRAINT partnership_call_fk FOREIGN KEY (call_id) REFERENCES call (id),

@@ -2,6 +2,7 @@
 //! accounts for them.
 
 pub mod details;
+mod details_schema;
 mod facts;
 pub mod model;
 pub mod ops;

@@ -1,13 +1,11 @@
 //! A change with its type erased, so that changes of every kind wait in one queue and share a transaction.
 
-use diesel::connection::SimpleConnection;
-use diesel::result::{DatabaseErrorKind, Error};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{Context, Item, Resource, wave};
 use crate::db::constraints::problem_of;
-use crate::db::session::{Session, is_connection_fault};
+use crate::db::session::{Session, is_transient};
 use crate::db::threads::Erased;
 use crate::db::{Conn, Fault};
 use crate::error::{Code, Problem};
@@ -96,18 +94,18 @@ pub fn commit(session: &mut Session, jobs: &mut [Job], context: &Context) {
                 jobs.iter_mut().for_each(|job| job.fail(&problem));
                 return;
             }
-            rollback(session);
-            again(session, jobs, context, fault, TRIES);
+            session.roll_back();
+            again(session, jobs, context, &fault, TRIES);
         }
     }
 }
 
-fn again(session: &mut Session, jobs: &mut [Job], context: &Context, fault: Error, tries: u32) {
-    let transient = is_transient(&fault);
+fn again(session: &mut Session, jobs: &mut [Job], context: &Context, fault: &Fault, tries: u32) {
+    let transient = is_transient(fault);
     if let [job] = jobs
         && (!transient || tries == 0)
     {
-        job.fail(&problem_of(&fault));
+        job.fail(&problem_of(fault));
         return;
     }
     // Halving also breaks up a deadlock: smaller batches lock less.
@@ -121,15 +119,15 @@ fn again(session: &mut Session, jobs: &mut [Job], context: &Context, fault: Erro
             half.iter_mut().for_each(|job| job.fail(&Problem::new(Code::Unavailable)));
             continue;
         }
-        let result = session.conn.batch_execute("BEGIN").and_then(|()| attempt(session, half, context));
+        let result = session.begin().and_then(|()| attempt(session, half, context));
         if let Err(fault) = result {
             session.note(&fault);
             if session.doomed {
                 half.iter_mut().for_each(|job| job.fail(&problem_of(&fault)));
                 continue;
             }
-            rollback(session);
-            again(session, half, context, fault, if transient { tries.saturating_sub(1) } else { tries });
+            session.roll_back();
+            again(session, half, context, &fault, if transient { tries.saturating_sub(1) } else { tries });
         }
     }
 }
@@ -148,19 +146,5 @@ fn attempt(session: &mut Session, jobs: &mut [Job], context: &Context) -> Result
     for (_, run, group) in groups {
         run(&mut session.conn, group, context)?;
     }
-    session.conn.batch_execute("COMMIT")
-}
-
-fn rollback(session: &mut Session) {
-    if session.conn.batch_execute("ROLLBACK").is_err() {
-        session.doomed = true;
-    }
-}
-
-fn is_transient(fault: &Error) -> bool {
-    match fault {
-        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
-        Error::DatabaseError(_, info) => info.message().contains("deadlock detected"),
-        other => is_connection_fault(other),
-    }
+    session.commit()
 }

@@ -29,10 +29,11 @@ use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use idempotency::Idempotency;
+pub use idempotency::{Idempotency, KEPT_DAYS};
 pub use job::{Answer, Effect, Job, Reply, commit};
 pub use lookup::{Fetched, Lookup, LookupAnswer, look_up};
 pub use refs::Ref;
+pub use store::forget_answers;
 
 use crate::clock::{Clock, italian_date};
 use crate::db::{Conn, Fault, Meta, Stored};
@@ -49,7 +50,7 @@ pub struct Context {
     /// Makes ids.
     pub ids: Ids,
     /// Seals personal data.
-    pub vault: Vault,
+    pub vault: Arc<Vault>,
 }
 
 impl Context {

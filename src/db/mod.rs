@@ -24,5 +24,20 @@ pub mod types {
     pub use diesel::sql_types::{Bool, Bytea, Date, Int4, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid};
 }
 
+/// A connection outside the pool, for what happens before the service serves.
+pub fn connect(url: &str) -> Result<Conn, diesel::ConnectionError> {
+    diesel::Connection::establish(url)
+}
+
+/// Runs a closure in a transaction of such a connection.
+pub fn transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T, Fault>) -> Result<T, Fault> {
+    diesel::Connection::transaction(conn, work)
+}
+
+/// Asks the database for a sign of life.
+pub fn ping(conn: &mut Conn) -> Result<(), Fault> {
+    diesel::connection::SimpleConnection::batch_execute(conn, "SELECT 1")
+}
+
 /// What a store function can fail with: the database's own error, to be judged where the transaction ends.
 pub type Fault = diesel::result::Error;

@@ -251,6 +251,7 @@ diesel::table! {
         activated_on -> Nullable<Date>,
         concluded_on -> Nullable<Date>,
         withdrawn_on -> Nullable<Date>,
+        withdrawal_reason -> Nullable<Text>,
     }
 }
 

@@ -28,10 +28,32 @@ impl Session {
         Ok(Self { conn, doomed: false, opened: Instant::now(), url: Arc::clone(url) })
     }
 
+    /// A connection outside the pool.
+    pub fn connect(url: &str) -> Result<Self, Unreachable> {
+        Self::open(&url.into())
+    }
+
     /// Replaces a connection that died by a fresh one.
     pub fn reopen(&mut self) -> Result<(), Unreachable> {
         *self = Self::open(&Arc::clone(&self.url))?;
         Ok(())
+    }
+
+    /// Begins a transaction.
+    pub fn begin(&mut self) -> Result<(), Error> {
+        self.conn.batch_execute("BEGIN")
+    }
+
+    /// Commits it.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        self.conn.batch_execute("COMMIT")
+    }
+
+    /// Takes it back. A connection that cannot even do that is not used again.
+    pub fn roll_back(&mut self) {
+        if self.conn.batch_execute("ROLLBACK").is_err() {
+            self.doomed = true;
+        }
     }
 
     /// Notes what an error says about the connection.
@@ -71,6 +93,15 @@ pub fn is_connection_fault(error: &Error) -> bool {
             is_connection_fault(rollback_error) || is_connection_fault(commit_error)
         }
         _ => false,
+    }
+}
+
+/// Whether the same transaction may succeed when it is tried again.
+pub fn is_transient(error: &Error) -> bool {
+    match error {
+        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
+        Error::DatabaseError(_, info) => info.message().contains("deadlock detected"),
+        other => is_connection_fault(other),
     }
 }
 

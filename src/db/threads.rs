@@ -9,7 +9,6 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use diesel::connection::SimpleConnection;
 use tokio::sync::oneshot;
 
 use super::session::{Manager, Session};
@@ -232,14 +231,12 @@ fn serve_lookups(session: &mut Session, mut lookups: Vec<Lookup>, context: &Cont
 
 fn serve_writes(session: &mut Session, mut jobs: Vec<Job>, context: &Context) {
     // A connection that died while it was idle is noticed here, before anything was asked of it.
-    if session.conn.batch_execute("BEGIN").is_err() {
-        if session.reopen().is_err() || session.conn.batch_execute("BEGIN").is_err() {
-            session.doomed = true;
-            let problem = Problem::new(Code::Unavailable);
-            jobs.iter_mut().for_each(|job| job.fail(&problem));
-            jobs.into_iter().for_each(Job::answer);
-            return;
-        }
+    if session.begin().is_err() && (session.reopen().is_err() || session.begin().is_err()) {
+        session.doomed = true;
+        let problem = Problem::new(Code::Unavailable);
+        jobs.iter_mut().for_each(|job| job.fail(&problem));
+        jobs.into_iter().for_each(Job::answer);
+        return;
     }
     batch::commit(session, &mut jobs, context);
     jobs.into_iter().for_each(Job::answer);

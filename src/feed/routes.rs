@@ -7,8 +7,8 @@ use super::wire::{Changes, ChangesQuery};
 use crate::app::feed_sources;
 use crate::error::{Code, Problem};
 use crate::http::endpoint::{About, Api, Described, Operation};
-use crate::http::extract::Query;
 use crate::http::permit::Permit;
+use crate::http::query::Query;
 use crate::http::respond::Document;
 use crate::identity::scopes::ChangesRead;
 

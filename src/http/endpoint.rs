@@ -92,7 +92,7 @@ impl Operation {
             self.request.as_mut().and_then(|request| request.get_mut("content")).and_then(Value::as_object_mut)
         {
             for media in content.values_mut() {
-                media["schema"] = reference.clone();
+                put(media, "schema", reference.clone());
             }
         }
     }
@@ -103,7 +103,7 @@ impl Operation {
             self.request.as_mut().and_then(|request| request.get_mut("content")).and_then(Value::as_object_mut)
         {
             for media in content.values_mut() {
-                media["example"] = example.clone();
+                put(media, "example", example.clone());
             }
         }
     }
@@ -127,7 +127,7 @@ impl Operation {
     /// Adds headers to an answer.
     pub fn response_headers(&mut self, status: u16, headers: Value) {
         if let Some(response) = self.responses.get_mut(&status) {
-            response["headers"] = headers;
+            put(response, "headers", headers);
         }
     }
 
@@ -166,7 +166,7 @@ impl Operation {
                 "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
             });
             if codes.iter().any(|code| Problem::new(*code).retry_after().is_some()) {
-                response["headers"] = json!({"Retry-After": {"$ref": "#/components/headers/Retry-After"}});
+                put(&mut response, "headers", json!({"Retry-After": {"$ref": "#/components/headers/Retry-After"}}));
             }
             responses.insert(status.to_string(), response);
         }
@@ -183,9 +183,16 @@ impl Operation {
             },
         });
         if let Some(request) = &self.request {
-            document["requestBody"] = request.clone();
+            put(&mut document, "requestBody", request.clone());
         }
         document
+    }
+}
+
+/// Sets a member of an object.
+fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
     }
 }
 
@@ -281,7 +288,7 @@ impl Api {
         let mut schemas = Map::new();
         for operation in &self.operations {
             let path = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
-            path[operation.method.as_str().to_lowercase()] = operation.document();
+            put(path, &operation.method.as_str().to_lowercase(), operation.document());
             schemas.extend(operation.schemas.iter().map(|(name, schema)| (name.clone(), schema.clone())));
         }
         (paths, schemas)

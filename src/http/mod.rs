@@ -7,6 +7,7 @@ pub mod extract;
 pub mod finish;
 pub mod page;
 pub mod permit;
+pub mod query;
 pub mod respond;
 
 use crate::db::Database;
@@ -29,6 +30,11 @@ impl State {
     /// The service's public URL, without a slash at the end.
     pub fn public_url(&self) -> &str {
         &self.public_url
+    }
+
+    /// The way to the database for the service's own upkeep. Handlers have permits.
+    pub(crate) const fn housekeeping(&self) -> &Database {
+        &self.database
     }
 
     /// The OpenAPI document, once it is assembled.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::crud::Exposed;
 use super::endpoint::{Described, Operation};
-use super::extract::{describe_query, properties_of, query_document, query_problem};
+use super::query::{describe_query, properties_of, query_document, query_problem};
 use crate::error::{Code, Problem, Violation};
 use crate::shape;
 

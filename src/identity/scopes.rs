@@ -75,12 +75,12 @@ macro_rules! scopes {
         /// Every scope.
         pub const SCOPES: &[ScopeInfo] = &[$(ScopeInfo { name: $name, meaning: $meaning, roles: &[$(Role::$role),+], bit: 1 << Bit::$marker as u64 }),+];
         #[derive(Clone, Copy)]
-        #[expect(clippy::enum_variant_names, reason = "the variants are the scopes' own names")]
         enum Bit { $($marker),+ }
         $(
             #[doc = $meaning]
             #[derive(Debug)]
             pub struct $marker;
+            #[expect(clippy::indexing_slicing, reason = "judged when it is compiled: the table and the bits come from one list")]
             impl Scope for $marker {
                 const INFO: Option<&'static ScopeInfo> = Some(&SCOPES[Bit::$marker as usize]);
             }

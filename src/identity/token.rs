@@ -52,8 +52,14 @@ pub struct Authority {
     issuer: String,
     audience: String,
     keys: RwLock<Vec<Arc<SigningKey>>>,
-    remembered: RwLock<HashMap<[u8; 32], (Arc<Caller>, DateTime<Utc>)>>,
+    remembered: RwLock<HashMap<TokenDigest, Remembered>>,
 }
+
+/// SHA-256 of a token.
+type TokenDigest = [u8; 32];
+
+/// Whose token it is, and until when it is accepted.
+type Remembered = (Arc<Caller>, DateTime<Utc>);
 
 /// Why a token is not accepted. Which of the reasons it is goes to the log, not to the client.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,7 +113,7 @@ impl Authority {
 
     /// The caller of a token. A token that was verified before is recognised by its digest, until it expires.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Caller>, TokenError> {
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let digest: TokenDigest = Sha256::digest(token.as_bytes()).into();
         if let Some((caller, expires)) = self.remembered.read().unwrap_or_else(PoisonError::into_inner).get(&digest)
             && now < *expires
         {

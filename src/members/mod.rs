@@ -1,7 +1,11 @@
 //! Members (soggetti della rete): the organisations of a partnership. Its lead edits them.
 
 pub mod model;
+pub mod ops;
+pub mod routes;
+pub mod rules;
 pub mod store;
+pub mod wire;
 
 use uuid::Uuid;
 

@@ -1,7 +1,16 @@
 //! Partnerships (partenariati territoriali): networks under one call, from draft to conclusion.
 
+pub mod composition;
+pub mod lifecycle;
 pub mod model;
+pub mod network;
+pub mod ops;
+pub mod routes;
+pub mod rules;
 pub mod store;
+#[cfg(test)]
+mod tests;
+pub mod wire;
 
 use uuid::Uuid;
 

@@ -50,11 +50,22 @@ pub struct Partnership {
     pub concluded_on: Option<NaiveDate>,
     /// When it was withdrawn.
     pub withdrawn_on: Option<NaiveDate>,
+    /// Why so.
+    pub withdrawal_reason: Option<String>,
 }
 
 impl Partnership {
     /// Whether a day lies within its life.
     pub fn lives_on(&self, day: NaiveDate) -> bool {
         (self.starts_on..=self.ends_on).contains(&day)
+    }
+
+    /// What it takes of the call's allocation now: a withdrawal gives the grant back.
+    pub const fn takes_cents(&self) -> i64 {
+        use PartnershipState as S;
+        match (self.state, self.granted_cents) {
+            (S::Approved | S::Active | S::Concluded, Some(cents)) => cents,
+            _ => 0,
+        }
     }
 }

@@ -1,9 +1,7 @@
 //! Demo data: the same at every run, and through the rules like everything else.
 
-use diesel::Connection as _;
-
 use crate::batch::Context;
-use crate::db::Conn;
+use crate::db;
 use crate::identifiers::synthetic;
 use crate::identity::{Role, store};
 use crate::serve::StartError;
@@ -67,7 +65,7 @@ pub const CLIENTS: &[DemoClient] = &[
 
 /// Whether the database holds demo clients.
 pub fn is_loaded(url: &str) -> Result<bool, StartError> {
-    let mut conn = Conn::establish(url)?;
+    let mut conn = db::connect(url)?;
     Ok(store::live_client(&mut conn, "demo-operator-1")?.is_some())
 }
 

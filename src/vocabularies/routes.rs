@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use super::{Vocabulary, all, get};
 use crate::error::{Code, Problem};
 use crate::http::endpoint::{About, Api, Described, Operation};
-use crate::http::extract::Query;
 use crate::http::permit::Public;
+use crate::http::query::Query;
 use crate::http::respond::{Document, Items};
 
 /// A list of codes that records refer to.
@@ -173,7 +173,7 @@ async fn entries(_: Public, name: Named, filter: Query<EntryFilter>) -> Result<I
             && filter.parent.as_ref().is_none_or(|parent| entry.parent.as_ref() == Some(parent))
     };
     let page = |matches: &mut dyn Iterator<Item = &'static super::Entry>| -> Vec<&'static super::Entry> {
-        matches.filter(|entry| wanted(&entry)).skip(first).take(limit + 1).collect()
+        matches.filter(|entry| wanted(entry)).skip(first).take(limit + 1).collect()
     };
     let mut found = match &filter.q {
         Some(text) => page(&mut vocabulary.search(text)),

@@ -1,5 +1,16 @@
 //! The integration tests: one binary, over HTTP, on real PostgreSQL. One server a run, one database a test.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "a test that panics has failed, and says where"
+)]
+
+mod architecture;
 mod embedded;
+mod feed_order;
+mod openapi;
 mod organisations;
+mod schema;
 mod support;

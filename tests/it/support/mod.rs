@@ -3,6 +3,7 @@
 pub mod http;
 pub mod postgres;
 pub mod service;
+pub mod world;
 
-pub use http::Answer;
-pub use service::{Client, Service};
+pub use service::Service;
+pub use world::World;

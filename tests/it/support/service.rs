@@ -26,7 +26,7 @@ pub struct Service {
 }
 
 fn context(clock: Clock) -> Context {
-    Context { clock, ids: Ids::random(), vault: Vault::new(&[42; 32]) }
+    Context { clock, ids: Ids::random(), vault: std::sync::Arc::new(Vault::new(&[42; 32])) }
 }
 
 impl Service {

@@ -1,0 +1,47 @@
+//! Operations on members.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::model::Member;
+use super::wire::MemberFilter;
+use super::{Members, store};
+use crate::db::Conn;
+use crate::db::threads::QueryError;
+use crate::http::crud::{self, Exposed};
+use crate::http::endpoint::Api;
+use crate::http::page::Page;
+use crate::identity::scopes::{MembersRead, MembersWrite};
+
+impl Exposed for Members {
+    type Read = MembersRead;
+    type Write = MembersWrite;
+    type Filter = MemberFilter;
+    const SORTS: &'static [&'static str] = &["created_at", "updated_at"];
+    const MEANING: &'static str = "A member (soggetto della rete): an organisation's place in a partnership, with its category and the time it takes part.";
+    const WRITING: &'static str = "The partnership's lead edits the members, itself included, until the partnership is at its end. From the submission on no change may break \
+        the composition (invariants 1 to 3).";
+
+    fn example() -> Value {
+        json!({"external_id": "pt-001-m-02", "partnership": {"external_id": "pt-001"}, "organisation": {"tax_code": "99999910153"},
+               "category": "accredited_operator", "joined_on": "2012-07-02", "own_resources_cents": 1_500_000})
+    }
+
+    fn list(
+        conn: &mut Conn,
+        filter: &MemberFilter,
+        page: &Page,
+        sight: Option<Uuid>,
+    ) -> Result<Vec<Member>, QueryError> {
+        store::list(conn, filter, page, sight)
+    }
+
+    fn sort_value(record: &Member, sort: &str) -> Value {
+        crud::common_sort_value(record, sort)
+    }
+}
+
+/// Registers the operations.
+pub fn register(api: &mut Api) {
+    crud::register::<Members>(api);
+}

@@ -1,0 +1,109 @@
+//! What clients send and get.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::batch::{Input, Ref};
+use crate::code_enum;
+use crate::organisations::refs::OrganisationRef;
+use crate::vocabularies::terms::MemberCategory;
+
+/// A member as the partnership's lead writes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemberInput {
+    /// The client's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$", max_length = 100)]
+    pub external_id: Option<String>,
+    /// The partnership; stays the same once it is written.
+    pub partnership: Ref,
+    /// The organisation (soggetto); stays the same once it is written.
+    pub organisation: OrganisationRef,
+    /// As what it takes part (categoria): one of those that the call admits. An operator has to be accredited.
+    pub category: MemberCategory,
+    /// First day of the membership.
+    pub joined_on: NaiveDate,
+    /// Last day of the membership; left out while there is none. An organisation leaves once no worker is in its charge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_on: Option<NaiveDate>,
+    /// What it brings of its own (risorse proprie), in euro cents.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 9_000_000_000_000_i64)]
+    pub own_resources_cents: i64,
+}
+
+impl Input for MemberInput {
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+}
+
+code_enum! {
+    /// What a member is to its partnership (ruolo).
+    pub enum MemberRole {
+        /// Capofila: its client made the partnership.
+        Lead = "lead",
+        /// Partner.
+        Partner = "partner",
+    }
+}
+
+/// A member as clients read it.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Member {
+    /// The service's id.
+    pub id: Uuid,
+    /// Grows by one with every change.
+    #[schema(minimum = 1)]
+    pub version: i64,
+    /// First written.
+    pub created_at: DateTime<Utc>,
+    /// Last written.
+    pub updated_at: DateTime<Utc>,
+    /// Its source's own name for it.
+    #[schema(max_length = 100)]
+    pub external_id: Option<String>,
+    /// The partnership.
+    pub partnership_id: Uuid,
+    /// The organisation.
+    pub organisation_id: Uuid,
+    /// The organisation's name.
+    #[schema(max_length = 200)]
+    pub organisation_name: String,
+    /// The organisation's codice fiscale.
+    #[schema(max_length = 16)]
+    pub organisation_tax_code: String,
+    /// Lead of the partnership or partner.
+    pub role: MemberRole,
+    /// As what it takes part.
+    pub category: MemberCategory,
+    /// First day of the membership.
+    pub joined_on: NaiveDate,
+    /// Last day of the membership.
+    pub left_on: Option<NaiveDate>,
+    /// What it brings of its own, in euro cents.
+    #[schema(minimum = 0, maximum = 9_000_000_000_000_i64)]
+    pub own_resources_cents: i64,
+}
+
+/// What a list of members can be narrowed to.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemberFilter {
+    /// Only those of this partnership, by its id.
+    pub partnership: Option<Uuid>,
+    /// Only memberships of this organisation, by its id.
+    pub organisation: Option<Uuid>,
+    /// Only those of this category.
+    pub category: Option<MemberCategory>,
+    /// Only memberships that hold on this day.
+    pub member_on: Option<NaiveDate>,
+    /// The caller's organisation's own name for it.
+    #[schema(max_length = 100)]
+    pub external_id: Option<String>,
+    /// Changed at or after this instant.
+    pub updated_since: Option<DateTime<Utc>>,
+}

@@ -1,0 +1,214 @@
+//! Operations on partnerships.
+
+use actix_web::http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::model::Partnership;
+use super::ops::{self, Act};
+use super::wire::{Composition, Decision, Partnership as View, PartnershipFilter, Withdrawal};
+use super::{Partnerships, store};
+use crate::batch::{Idempotency, Item, Target, Verb};
+use crate::db::Conn;
+use crate::db::threads::QueryError;
+use crate::error::{Code, Problem};
+use crate::http::crud::{self, Exposed};
+use crate::http::endpoint::{About, Api, Described, Operation};
+use crate::http::extract::{Body, IdempotencyKey, MayMatch, PathId};
+use crate::http::page::Page;
+use crate::http::permit::Permit;
+use crate::http::respond::{Changed, Document};
+use crate::identity::scopes::{PartnershipsDecide, PartnershipsRead, PartnershipsWrite, Scope};
+
+impl Exposed for Partnerships {
+    type Read = PartnershipsRead;
+    type Write = PartnershipsWrite;
+    type Filter = PartnershipFilter;
+    const SORTS: &'static [&'static str] = &["created_at", "updated_at"];
+    const MEANING: &'static str = "A partnership (partenariato territoriale): a network of subjects under one call.";
+    const WRITING: &'static str = "The organisation whose client creates a partnership leads it (capofila); only the lead changes it, and only while it is a draft.";
+
+    fn example() -> Value {
+        json!({"external_id": "pt-001", "call": {"external_id": "avviso-2012"}, "title": "Rete per la ricollocazione nel tessile comasco",
+               "ateco": "13", "provinces": ["CO", "VA"], "cup": "E89J12000010007", "starts_on": "2012-09-01", "ends_on": "2013-08-31",
+               "budget_cents": 25_000_000, "requested_cents": 20_000_000})
+    }
+
+    fn list(
+        conn: &mut Conn,
+        filter: &PartnershipFilter,
+        page: &Page,
+        sight: Option<Uuid>,
+    ) -> Result<Vec<Partnership>, QueryError> {
+        store::list(conn, filter, page, sight)
+    }
+
+    fn sort_value(record: &Partnership, sort: &str) -> Value {
+        crud::common_sort_value(record, sort)
+    }
+}
+
+/// Registers the operations.
+pub fn register(api: &mut Api) {
+    crud::register::<Partnerships>(api);
+    api.operation(
+        Method::GET,
+        "/v1/partnerships/{id}/composition",
+        about(
+            "show_partnership_composition",
+            "Judge a partnership by the rules of its submission",
+            "Every rule that a submission is judged by, as it stands today: satisfied, violated with what is missing, or not applicable under this call. At any time and in \
+             any state; the submission itself uses the same rules on the same facts.",
+        ),
+        composition,
+    );
+    api.operation(
+        Method::POST,
+        "/v1/partnerships/{id}/submission",
+        about(
+            "submit_partnership",
+            "Submit a partnership",
+            "The lead submits a draft (presentazione) on a day on which the call takes applications. All rules of composition, money and time are judged, and every broken one is reported.",
+        ),
+        submit,
+    );
+    api.with_example(
+        Method::POST,
+        "/v1/partnerships/{id}/decision",
+        about(
+            "decide_partnership",
+            "Approve or reject a partnership",
+            "The region decides on a partnership that was submitted (istruttoria). A grant lies within what was requested and within what is left of the call's allocation. \
+             A rejection lets the workers go.",
+        ),
+        Some(json!({"verdict": "approved", "granted_cents": 18_000_000, "reason": "Progetto ammesso e finanziato"})),
+        decide,
+    );
+    api.operation(
+        Method::POST,
+        "/v1/partnerships/{id}/activation",
+        about(
+            "activate_partnership",
+            "Activate a partnership",
+            "The lead begins the work of an approved partnership (avvio). Its composition has to hold.",
+        ),
+        activate,
+    );
+    api.operation(
+        Method::POST,
+        "/v1/partnerships/{id}/conclusion",
+        about(
+            "conclude_partnership",
+            "Conclude a partnership",
+            "The lead ends an active partnership (conclusione), not before its first day. Workers who are still there leave it today and are free for others.",
+        ),
+        conclude,
+    );
+    api.with_example(
+        Method::POST,
+        "/v1/partnerships/{id}/withdrawal",
+        about(
+            "withdraw_partnership",
+            "Withdraw a partnership",
+            "The lead gives up a partnership that is not at its end yet (ritiro). What was granted goes back to the call; the workers are free for others. An empty object will do as body.",
+        ),
+        Some(json!({"reason": "Venuta meno la disponibilità di un soggetto della rete"})),
+        withdraw,
+    );
+}
+
+fn about(id: &str, summary: &str, description: &str) -> About {
+    About { id: id.to_owned(), tag: "partnerships", summary: summary.to_owned(), description: description.to_owned() }
+}
+
+/// The partnership after a step of its life.
+pub struct Stepped(Changed<View>);
+
+impl actix_web::Responder for Stepped {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, request: &actix_web::HttpRequest) -> actix_web::HttpResponse {
+        self.0.respond_to(request)
+    }
+}
+
+impl Described for Stepped {
+    fn describe(operation: &mut Operation) {
+        Changed::<View>::describe(operation);
+        operation.problems(&[Code::NotYours, Code::WrongState, Code::Invalid, Code::AllocationExceeded]);
+    }
+}
+
+async fn composition(permit: Permit<PartnershipsRead>, id: PathId) -> Result<Document<Composition>, Problem> {
+    let caller = permit.caller().clone();
+    permit.database().query(move |conn, context| ops::composition(conn, &caller, id.0, context).map(Document)).await
+}
+
+async fn take_step<S: Scope>(
+    permit: &Permit<S>,
+    id: &PathId,
+    version: &MayMatch,
+    idempotency: Option<Idempotency>,
+    act: Act,
+) -> Result<Stepped, Problem> {
+    let item = Item::<Partnerships> {
+        caller: permit.caller().clone(),
+        target: Target::Id(id.0),
+        verb: Verb::Act(act),
+        if_version: version.0,
+        idempotency,
+    };
+    crud::apply(permit, item).await.map(Stepped)
+}
+
+async fn submit(
+    permit: Permit<PartnershipsWrite>,
+    id: PathId,
+    version: MayMatch,
+    key: IdempotencyKey,
+) -> Result<Stepped, Problem> {
+    let idempotency = key.over(&permit.caller().client_id, &[]);
+    take_step(&permit, &id, &version, idempotency, Act::Submit).await
+}
+
+async fn decide(
+    permit: Permit<PartnershipsDecide>,
+    id: PathId,
+    version: MayMatch,
+    key: IdempotencyKey,
+    body: Body<Decision>,
+) -> Result<Stepped, Problem> {
+    let idempotency = key.over(&permit.caller().client_id, &body.digest);
+    take_step(&permit, &id, &version, idempotency, Act::Decide(body.value)).await
+}
+
+async fn activate(
+    permit: Permit<PartnershipsWrite>,
+    id: PathId,
+    version: MayMatch,
+    key: IdempotencyKey,
+) -> Result<Stepped, Problem> {
+    let idempotency = key.over(&permit.caller().client_id, &[]);
+    take_step(&permit, &id, &version, idempotency, Act::Activate).await
+}
+
+async fn conclude(
+    permit: Permit<PartnershipsWrite>,
+    id: PathId,
+    version: MayMatch,
+    key: IdempotencyKey,
+) -> Result<Stepped, Problem> {
+    let idempotency = key.over(&permit.caller().client_id, &[]);
+    take_step(&permit, &id, &version, idempotency, Act::Conclude).await
+}
+
+async fn withdraw(
+    permit: Permit<PartnershipsWrite>,
+    id: PathId,
+    version: MayMatch,
+    key: IdempotencyKey,
+    body: Body<Withdrawal>,
+) -> Result<Stepped, Problem> {
+    let idempotency = key.over(&permit.caller().client_id, &body.digest);
+    take_step(&permit, &id, &version, idempotency, Act::Withdraw(body.value)).await
+}

@@ -1,0 +1,164 @@
+//! What must hold of a partnership itself: its plan of life and money, against its call. Pure: facts in, violations out.
+
+use chrono::{Months, NaiveDate};
+
+use super::composition::{Finding, Missing, check_composition};
+use super::model::Partnership;
+use super::network::Network;
+use super::wire::PartnershipInput;
+use crate::calls::model::Call;
+use crate::calls::rules::no_repeats;
+use crate::error::Violation;
+use crate::identifiers::Cup;
+use crate::rules_catalogue::{CALL_OPEN, GRANT_MAXIMUM, MONEY_ORDER, PARTNERSHIP_MAX_LIFE, PARTNERSHIP_WITHIN_CALL};
+use crate::vocabularies::checks;
+
+/// When a partnership lives, and what it costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// First day.
+    pub starts_on: NaiveDate,
+    /// Last day.
+    pub ends_on: NaiveDate,
+    /// What it costs, in euro cents.
+    pub budget_cents: i64,
+    /// What it asks of the grant.
+    pub requested_cents: i64,
+    /// What it was granted.
+    pub granted_cents: Option<i64>,
+}
+
+impl Plan {
+    /// The plan of a partnership.
+    pub const fn of(partnership: &Partnership) -> Self {
+        Self {
+            starts_on: partnership.starts_on,
+            ends_on: partnership.ends_on,
+            budget_cents: partnership.budget_cents,
+            requested_cents: partnership.requested_cents,
+            granted_cents: partnership.granted_cents,
+        }
+    }
+}
+
+/// Checks an input's codes, and its plan against the call it names.
+pub fn check(input: &PartnershipInput, call: Option<&Call>, today: NaiveDate) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    if let Some(cup) = &input.cup
+        && let Err(reason) = Cup::parse(cup)
+    {
+        violations.push(Violation::new("/cup", reason.code(), reason.detail_en()));
+    }
+    checks::known("ateco-2007", "/ateco", input.ateco.as_deref(), today, &mut violations);
+    for (index, province) in input.provinces.iter().enumerate() {
+        checks::known("provinces", &format!("/provinces/{index}"), Some(province), today, &mut violations);
+    }
+    no_repeats("/provinces", &input.provinces, &mut violations);
+    if input.ends_on < input.starts_on {
+        violations.push(Violation::new("/ends_on", "ends_before_start", "The last day lies before the first."));
+    }
+    let plan = Plan {
+        starts_on: input.starts_on,
+        ends_on: input.ends_on,
+        budget_cents: input.budget_cents,
+        requested_cents: input.requested_cents,
+        granted_cents: None,
+    };
+    if let Some(call) = call {
+        violations.extend(
+            check_plan(&plan, call)
+                .into_iter()
+                .filter(Finding::is_violated)
+                .map(|finding| Violation::of_rule(finding.rule, finding.pointer, finding.detail)),
+        );
+    }
+    violations
+}
+
+/// Judges a plan by the call's rules of money and time.
+pub fn check_plan(plan: &Plan, call: &Call) -> Vec<Finding> {
+    vec![money_order(plan), within_call(plan, call), max_life(plan, call), max_grant(plan, call)]
+}
+
+/// An amount for people.
+pub fn euros(cents: i64) -> String {
+    format!("EUR {}.{:02}", cents / 100, cents % 100)
+}
+
+/// Invariant 12.
+fn money_order(plan: &Plan) -> Finding {
+    let Plan { budget_cents, requested_cents, granted_cents, .. } = *plan;
+    let granted = granted_cents.unwrap_or(0);
+    let holds = granted <= requested_cents && requested_cents <= budget_cents;
+    let detail = if holds {
+        "Granted, requested and budget are in order.".to_owned()
+    } else {
+        "The grant cannot be more than was requested, nor this more than the budget.".to_owned()
+    };
+    let missing = Missing { needed: requested_cents, present: budget_cents, what: "cents of budget" };
+    Finding::of(MONEY_ORDER, holds, detail, missing).at("/requested_cents")
+}
+
+/// Invariant 10, for the partnership itself.
+fn within_call(plan: &Plan, call: &Call) -> Finding {
+    let early = plan.starts_on < call.activities_from;
+    let late = plan.ends_on > call.activities_to;
+    let detail = format!(
+        "The call's activities take place from {} to {}, and the partnership lives within that time.",
+        call.activities_from, call.activities_to
+    );
+    let outside = |from: NaiveDate, to: NaiveDate| (to - from).num_days().max(0);
+    let days = outside(plan.starts_on, call.activities_from) + outside(call.activities_to, plan.ends_on);
+    let missing = Missing { needed: 0, present: days, what: "days outside the call's activities" };
+    Finding::of(PARTNERSHIP_WITHIN_CALL, !early && !late, detail, missing).at(if early {
+        "/starts_on"
+    } else {
+        "/ends_on"
+    })
+}
+
+fn max_life(plan: &Plan, call: &Call) -> Finding {
+    let Some(months) = call.rules.max_life_months else {
+        return Finding::not_applicable(PARTNERSHIP_MAX_LIFE);
+    };
+    // The first day that is too late: a year that begins on 1 September ends on 31 August.
+    let bound = plan.starts_on.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX);
+    let detail = format!("A partnership lasts at most {months} months: it has to end before {bound}.");
+    let missing = Missing { needed: 0, present: (plan.ends_on - bound).num_days() + 1, what: "days too many" };
+    Finding::of(PARTNERSHIP_MAX_LIFE, plan.ends_on < bound, detail, missing).at("/ends_on")
+}
+
+fn max_grant(plan: &Plan, call: &Call) -> Finding {
+    let Some(most) = call.rules.max_grant_cents else {
+        return Finding::not_applicable(GRANT_MAXIMUM);
+    };
+    let asked = plan.granted_cents.unwrap_or(plan.requested_cents);
+    let detail = format!("The grant of one partnership is at most {}.", euros(most));
+    let missing = Missing { needed: most, present: asked, what: "cents of grant" };
+    Finding::of(GRANT_MAXIMUM, asked <= most, detail, missing).at("/requested_cents")
+}
+
+/// Invariant 14: whether the call took applications on the day of submission.
+pub fn check_window(call: &Call, day: NaiveDate) -> Finding {
+    let (from, to) = (call.applications_from, call.applications_to);
+    let detail = format!("The call takes applications from {from} to {to}.");
+    let missing =
+        Missing { needed: 1, present: i64::from(call.takes_applications_on(day)), what: "days within the window" };
+    Finding::of(CALL_OPEN, call.takes_applications_on(day), detail, missing)
+}
+
+/// Invariant 14: whether the call takes new activity on a day.
+pub fn check_activity(call: &Call, day: NaiveDate) -> Finding {
+    let detail = format!("The call takes new activity until {}.", call.activities_to);
+    let missing = Missing { needed: 1, present: i64::from(call.is_open_on(day)), what: "days until the call's end" };
+    Finding::of(CALL_OPEN, call.is_open_on(day), detail, missing)
+}
+
+/// All that a submission is judged by: the call's window, the plan, the composition. Once it was submitted, the window is
+/// that of the day it was.
+pub fn check_submission(partnership: &Partnership, call: &Call, network: &Network, today: NaiveDate) -> Vec<Finding> {
+    let mut findings = vec![check_window(call, partnership.submitted_on.unwrap_or(today))];
+    findings.extend(check_plan(&Plan::of(partnership), call));
+    findings.extend(check_composition(&network.composition(today), &call.rules, today));
+    findings
+}

@@ -1,0 +1,104 @@
+//! The layout, held by a program: who may speak to the database, who may speak HTTP, who depends on whom.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources() -> Vec<(PathBuf, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    walk(&root, &mut found);
+    found.sort();
+    found
+        .into_iter()
+        .map(|path| (path.strip_prefix(&root).unwrap().to_path_buf(), fs::read_to_string(&path).unwrap()))
+        .collect()
+}
+
+/// Lines of code, without comments.
+fn mentions(text: &str, what: &str) -> bool {
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).any(|line| line.contains(what))
+}
+
+fn is_named(path: &Path, names: &[&str]) -> bool {
+    names.contains(&path.file_name().unwrap().to_str().unwrap())
+}
+
+#[test]
+fn only_stores_speak_diesel() {
+    for (path, text) in sources() {
+        let may = path.starts_with("db")
+            || is_named(&path, &["store.rs"])
+            || path.components().any(|part| part.as_os_str() == "store");
+        assert!(
+            may || !mentions(&text, "diesel"),
+            "{}: put the query into the slice's store.rs, or the mechanism into db/",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn only_the_edge_speaks_http() {
+    const EDGE: &[&str] = &["routes.rs", "app.rs", "main.rs", "serve.rs", "docs.rs", "health.rs", "housekeeping.rs"];
+    for (path, text) in sources() {
+        let may = path.starts_with("http") || is_named(&path, EDGE);
+        assert!(
+            may || !mentions(&text, "actix_web"),
+            "{}: handlers belong into routes.rs, mechanisms into http/",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn rules_and_models_are_pure() {
+    for (path, text) in sources() {
+        let pure = is_named(&path, &["rules.rs", "model.rs", "details.rs"])
+            || path.components().any(|part| part.as_os_str() == "rules");
+        for what in ["diesel", "actix_web", "crate::clock", "Context", "Conn"] {
+            assert!(
+                !pure || !mentions(&text, what),
+                "{}: {what} has no place in rules and models; pass facts",
+                path.display()
+            );
+        }
+    }
+}
+
+/// A slice may use those before it. What looks backwards (does anything refer to this record?) is asked in SQL by the slice
+/// that is asked, so that the order of the code stays that of the domain.
+const ORDER: [&str; 8] =
+    ["organisations", "calls", "partnerships", "members", "cohorts", "participants", "actions", "outcomes"];
+
+#[test]
+fn slices_depend_on_each_other_in_one_order() {
+    for (path, text) in sources() {
+        let slice = path.components().next().unwrap().as_os_str().to_str().unwrap().to_owned();
+        let Some(place) = ORDER.iter().position(|name| *name == slice) else { continue };
+        for later in &ORDER[place + 1..] {
+            assert!(!mentions(&text, &format!("crate::{later}::")), "{}: {slice} comes before {later}", path.display());
+        }
+    }
+}
+
+#[test]
+fn files_stay_readable() {
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        assert!(
+            lines <= 450 || path.ends_with("schema.rs"),
+            "{} has {lines} lines and wants to be two files",
+            path.display()
+        );
+    }
+}
