@@ -171,7 +171,10 @@ async fn serve_on(settings: &Settings, ground: &Ground, wants_demo: bool) -> Res
     let state = state(&ground.url, settings, context)?;
     actix_web::rt::spawn(housekeeping::run(state.clone()));
     let (server, _) = listen(settings, state)?;
-    announce(settings, wants_demo)?;
+    // Nobody may be reading: no reason not to serve.
+    if let Err(error) = announce(settings, wants_demo) {
+        tracing::warn!(%error, "the screen could not be printed");
+    }
     server.await?;
     tracing::info!("stopped");
     Ok(())
