@@ -2,12 +2,12 @@
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
+use ricolloca::ids::Ids;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::support::http::Answer;
 use crate::support::service::Client;
-use crate::support::world::{CATEGORIES, World, with};
+use crate::support::world::{CATEGORIES, World, instant, with};
 
 /// An active partnership of the operator, with the second operator as a member, a cohort, and workers in charge.
 struct Ground {
@@ -29,7 +29,8 @@ impl Ground {
         for (organisation, category) in members {
             world.operator.post("/v1/members", world.member_body(&id, &organisation, category)).expect(201);
         }
-        let cohort = Uuid::now_v7().to_string();
+        let ids = Ids::random();
+        let cohort = ids.next(instant("2012-07-10")).to_string();
         let operator = world.operators[0].clone();
         let mut conn = world.service.database.connect();
         // Written past their own slices: what actions depend on is these rows, whoever wrote them.
@@ -41,7 +42,7 @@ impl Ground {
         .unwrap();
         let workers = (0..workers)
             .map(|serial| {
-                let worker = Uuid::now_v7().to_string();
+                let worker = ids.next(instant("2012-07-10")).to_string();
                 conn.batch_execute(&format!(
                     "INSERT INTO participant (id, version, created_at, updated_at, deleted_at, source_organisation_id, external_id, partnership_id, cohort_id, \
                         operator_organisation_id, person_sealed, worker_index, pseudonym, birth_year, sex, municipality, entry_status, dote_number, dote_path, \
