@@ -13,5 +13,6 @@ mod embedded;
 mod feed_order;
 mod openapi;
 mod organisations;
+mod process;
 mod schema;
 mod support;
