@@ -134,6 +134,8 @@ pub fn lock_workers(conn: &mut Conn, ids: &[Uuid], indexes: &[&[u8]]) -> Result<
         .collect())
 }
 
+type AttendedRow = (Uuid, Vec<u8>, String, String, NaiveDate, NaiveDate, i32);
+
 /// What these workers attend between two days, by their indexes.
 pub fn attended(
     conn: &mut Conn,
@@ -145,7 +147,7 @@ pub fn attended(
     if workers.is_empty() {
         return Ok(found);
     }
-    let rows: Vec<(Uuid, Vec<u8>, String, String, NaiveDate, NaiveDate, i32)> = attendance::table
+    let rows: Vec<AttendedRow> = attendance::table
         .filter(attendance::worker_index.eq_any(workers))
         .filter(attendance::from_on.le(to))
         .filter(attendance::to_on.ge(from))

@@ -7,6 +7,7 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod actions;
 mod architecture;
 mod embedded;
 mod feed_order;

@@ -99,7 +99,7 @@ fn check_provinces(codes: &[ProvinceCode], day: NaiveDate, violations: &mut Vec<
 /// ISCED-F 2013 has the broad fields 00 to 10; the finer digits are not checked, for want of a table in `data/`.
 fn check_isced_field(code: Option<&str>, violations: &mut Vec<Violation>) {
     let broad = code.and_then(|code| code.get(..2)).and_then(|broad| broad.parse::<u8>().ok());
-    if code.is_some() && !broad.is_some_and(|broad| broad <= 10) {
+    if code.is_some() && broad.is_none_or(|broad| broad > 10) {
         let detail = "The first two digits are a broad field of ISCED-F 2013: 00 to 10.";
         violations.push(Violation::new("/details/isced_field", "unknown_code", detail));
     }

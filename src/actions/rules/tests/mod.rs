@@ -1,5 +1,7 @@
 //! Every rule with facts that it accepts and facts that it refuses.
 
+#![expect(clippy::needless_pass_by_value, reason = "facts are written where they are used")]
+
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
