@@ -5,13 +5,10 @@ use std::sync::LazyLock;
 use actix_web::web;
 
 use crate::calls::Calls;
-use crate::calls::Calls;
 use crate::feed::ops::Source;
 use crate::http::endpoint::Api;
 use crate::members::Members;
-use crate::members::Members;
 use crate::organisations::Organisations;
-use crate::partnerships::Partnerships;
 use crate::partnerships::Partnerships;
 use crate::{calls, docs, feed, health, identity, members, organisations, partnerships, vocabularies};
 
