@@ -113,6 +113,11 @@ pub trait Resource: Kept {
     /// The partnerships to lock before the facts are read: those that the change touches.
     fn partnerships(draft: &Draft<'_, Self>) -> Vec<Uuid>;
 
+    /// How this change locks them, where not all changes of the kind need the same.
+    fn parent_lock(_draft: &Draft<'_, Self>) -> ParentLock {
+        Self::PARENT_LOCK
+    }
+
     /// Reads the facts of a wave, under the locks.
     fn gather(conn: &mut Conn, drafts: &[Draft<'_, Self>], context: &Context) -> Result<Self::Facts, Fault>;
 
@@ -128,8 +133,9 @@ pub trait Resource: Kept {
     fn views(conn: &mut Conn, shown: &[(&Self::Record, &Caller)], context: &Context) -> Result<Vec<Self::View>, Fault>;
 }
 
-/// How a change locks the partnership it lies in, so that its lifecycle and the change cannot overtake each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a change locks the partnership it lies in, so that its lifecycle and the change cannot overtake each other. Weakest
+/// first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ParentLock {
     /// The record lies in no partnership.
     None,

@@ -1,7 +1,7 @@
 //! The write path, step by step. See the module's page for the order of the steps.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -271,14 +271,7 @@ fn lock<'a, R: Resource>(
     indexes: Vec<usize>,
     drafts: Vec<Draft<'a, R>>,
 ) -> Result<(Vec<usize>, Vec<Draft<'a, R>>), Fault> {
-    if R::PARENT_LOCK != ParentLock::None {
-        let mut partnerships: Vec<Uuid> = drafts.iter().flat_map(|draft| R::partnerships(draft)).collect();
-        partnerships.sort_unstable();
-        partnerships.dedup();
-        if !partnerships.is_empty() {
-            store::lock_partnerships(conn, &partnerships, R::PARENT_LOCK)?;
-        }
-    }
+    lock_partnerships(conn, &drafts)?;
     let existing: Vec<Uuid> = drafts.iter().filter(|draft| draft.before.is_some()).map(|draft| draft.meta.id).collect();
     if existing.is_empty() {
         return Ok((indexes, drafts));
@@ -292,6 +285,27 @@ fn lock<'a, R: Resource>(
             draft.before.as_ref().is_none_or(|before| locked.get(&before.meta().id) == Some(&before.meta().version))
         })
         .unzip())
+}
+
+/// Locks each partnership as firmly as any of the changes needs it.
+fn lock_partnerships<R: Resource>(conn: &mut Conn, drafts: &[Draft<'_, R>]) -> Result<(), Fault> {
+    let mut wanted: BTreeMap<Uuid, ParentLock> = BTreeMap::new();
+    for draft in drafts {
+        let needed = R::parent_lock(draft);
+        for id in R::partnerships(draft) {
+            let lock = wanted.entry(id).or_insert(needed);
+            *lock = needed.max(*lock);
+        }
+    }
+    // Neighbours with the same lock go together, so that all are taken in the order of ids whatever their locks.
+    let wanted: Vec<(Uuid, ParentLock)> = wanted.into_iter().collect();
+    for run in wanted.chunk_by(|(_, one), (_, other)| one == other) {
+        let ids: Vec<Uuid> = run.iter().map(|(id, _)| *id).collect();
+        if let Some((_, lock)) = run.first() {
+            store::lock_partnerships(conn, &ids, *lock)?;
+        }
+    }
+    Ok(())
 }
 
 /// The record as it will be stored: a new version where anything differs.
