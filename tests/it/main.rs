@@ -9,10 +9,13 @@
 
 mod actions;
 mod architecture;
+mod authz_matrix;
+mod demo;
 mod embedded;
 mod feed_order;
 mod openapi;
 mod organisations;
+mod problems;
 mod process;
 mod schema;
 mod support;
