@@ -5,12 +5,18 @@ use std::sync::LazyLock;
 use actix_web::web;
 
 use crate::calls::Calls;
+use crate::cohorts::Cohorts;
 use crate::feed::ops::Source;
 use crate::http::endpoint::Api;
 use crate::members::Members;
 use crate::organisations::Organisations;
+use crate::outcomes::Outcomes;
+use crate::participants::Participants;
 use crate::partnerships::Partnerships;
-use crate::{calls, docs, feed, health, identity, members, organisations, partnerships, vocabularies};
+use crate::{
+    calls, cohorts, docs, feed, health, identity, members, organisations, outcomes, participants, partnerships,
+    vocabularies,
+};
 
 /// All operations. Built once: every worker registers the same.
 pub fn api() -> &'static Api {
@@ -23,6 +29,9 @@ pub fn api() -> &'static Api {
         calls::routes::register(&mut api);
         partnerships::routes::register(&mut api);
         members::routes::register(&mut api);
+        cohorts::routes::register(&mut api);
+        participants::routes::register(&mut api);
+        outcomes::routes::register(&mut api);
         feed::routes::register(&mut api);
         api
     });
@@ -37,6 +46,9 @@ pub fn feed_sources() -> &'static [Source] {
             Source::of::<Calls>(),
             Source::of::<Partnerships>(),
             Source::of::<Members>(),
+            Source::of::<Cohorts>(),
+            Source::of::<Participants>(),
+            Source::of::<Outcomes>(),
         ]
     });
     &SOURCES
