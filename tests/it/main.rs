@@ -17,5 +17,6 @@ mod openapi;
 mod organisations;
 mod problems;
 mod process;
+mod races;
 mod schema;
 mod support;
