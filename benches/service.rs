@@ -20,7 +20,7 @@ use clap::Parser as _;
 use ricolloca::batch::Context;
 use ricolloca::clock::Clock;
 use ricolloca::config::Cli;
-use ricolloca::db::migrate;
+use ricolloca::db::{self, migrate};
 use ricolloca::embedded::{Durability, Options, Server};
 use ricolloca::identifiers::synthetic;
 use ricolloca::identity::Role;
@@ -44,7 +44,15 @@ fn main() -> Outcome<()> {
     let url = server.url("bench");
     migrate::migrate(&url)?;
     let context = || Context { clock: Clock::System, ids: Ids::random(), vault: Arc::new(Vault::new(&[1; 32])) };
-    admin::put_client(&url, &context(), "region", Role::Region, &synthetic::organisation(1, 15), "Regione", "secret")?;
+    admin::put_client(
+        &mut db::connect(&url)?,
+        &context(),
+        "region",
+        Role::Region,
+        &synthetic::organisation(1, 15),
+        "Regione",
+        "secret",
+    )?;
     let settings = Cli::try_parse_from(["ricolloca", "--bind", "127.0.0.1:0", "--workers", "2"])?.settings;
     let state = serve::state(&url, &settings, context())?;
     let (send, receive) = std::sync::mpsc::channel();

@@ -2,9 +2,11 @@
 
 use std::io::Write as _;
 
+use uuid::Uuid;
+
 use crate::batch::Context;
 use crate::config::{AddClient, Settings};
-use crate::db::{self, Meta, Stored as _, migrate as migrations};
+use crate::db::{self, Conn, Fault, Meta, Stored as _, migrate as migrations};
 use crate::identifiers::OrganisationTaxCode;
 use crate::identity::store::{self, Client};
 use crate::identity::{Role, secret};
@@ -31,7 +33,8 @@ pub fn add_client(settings: &Settings, client: &AddClient) -> Result<(), StartEr
     let mut bytes = [0_u8; 32];
     context.ids.fill(&mut bytes);
     let plain: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    put_client(&ground.url, &context, &client.id, role, &tax_code, &client.name, &plain)?;
+    let mut conn = db::connect(&ground.url)?;
+    put_client(&mut conn, &context, &client.id, role, &tax_code, &client.name, &plain)?;
     ground.leave();
     writeln!(std::io::stdout(), "client_id      {}\nclient_secret  {plain}", client.id)?;
     Ok(())
@@ -39,7 +42,7 @@ pub fn add_client(settings: &Settings, client: &AddClient) -> Result<(), StartEr
 
 /// Registers a client, and its organisation where that is not known.
 pub fn put_client(
-    url: &str,
+    conn: &mut Conn,
     context: &Context,
     id: &str,
     role: Role,
@@ -47,30 +50,34 @@ pub fn put_client(
     name: &str,
     plain: &str,
 ) -> Result<(), StartError> {
-    let mut conn = db::connect(url)?;
-    let hash = secret::hash(plain, &context.ids)?;
-    db::transaction(&mut conn, |conn| {
-        let organisation_id = match by_tax_code(conn, &[tax_code.as_str()])?.first() {
-            Some(organisation) => organisation.meta.id,
-            None => {
-                let id = context.ids.next(context.now());
-                // An organisation that comes before every client is its own source.
-                let organisation = Organisation {
-                    meta: Meta::new(id, context.now(), id, None),
-                    tax_code: tax_code.clone(),
-                    name: name.to_owned(),
-                    legal_form: None,
-                    ateco: None,
-                    municipality: None,
-                    province: None,
-                    accreditation: None,
-                };
-                Organisation::insert(conn, &[&organisation])?;
-                id
-            }
-        };
-        let client = Client { id: id.to_owned(), name: name.to_owned(), organisation_id, role, secret_hash: hash };
-        store::put_client(conn, &client, context.now())
-    })?;
-    Ok(())
+    let secret_hash = secret::hash(plain, &context.ids)?;
+    let organisation_id = organisation(conn, context, tax_code, name)?;
+    let client = Client { id: id.to_owned(), name: name.to_owned(), organisation_id, role, secret_hash };
+    Ok(store::put_client(conn, &client, context.now())?)
+}
+
+/// The organisation of a tax code, registered where it is not known.
+pub fn organisation(
+    conn: &mut Conn,
+    context: &Context,
+    tax_code: &OrganisationTaxCode,
+    name: &str,
+) -> Result<Uuid, Fault> {
+    if let Some(known) = by_tax_code(conn, &[tax_code.as_str()])?.first() {
+        return Ok(known.meta.id);
+    }
+    let id = context.ids.next(context.now());
+    // An organisation that comes before every client is its own source.
+    let organisation = Organisation {
+        meta: Meta::new(id, context.now(), id, None),
+        tax_code: tax_code.clone(),
+        name: name.to_owned(),
+        legal_form: None,
+        ateco: None,
+        municipality: None,
+        province: None,
+        accreditation: None,
+    };
+    Organisation::insert(conn, &[&organisation])?;
+    Ok(id)
 }

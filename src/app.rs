@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use actix_web::web;
 
+use crate::actions::Actions;
 use crate::calls::Calls;
 use crate::cohorts::Cohorts;
 use crate::feed::ops::Source;
@@ -14,8 +15,8 @@ use crate::outcomes::Outcomes;
 use crate::participants::Participants;
 use crate::partnerships::Partnerships;
 use crate::{
-    calls, cohorts, docs, feed, health, identity, members, organisations, outcomes, participants, partnerships,
-    vocabularies,
+    actions, calls, cohorts, docs, feed, health, identity, members, organisations, outcomes, participants,
+    partnerships, vocabularies,
 };
 
 /// All operations. Built once: every worker registers the same.
@@ -31,6 +32,7 @@ pub fn api() -> &'static Api {
         members::routes::register(&mut api);
         cohorts::routes::register(&mut api);
         participants::routes::register(&mut api);
+        actions::routes::register(&mut api);
         outcomes::routes::register(&mut api);
         feed::routes::register(&mut api);
         api
@@ -48,6 +50,7 @@ pub fn feed_sources() -> &'static [Source] {
             Source::of::<Members>(),
             Source::of::<Cohorts>(),
             Source::of::<Participants>(),
+            Source::of::<Actions>(),
             Source::of::<Outcomes>(),
         ]
     });

@@ -77,6 +77,9 @@ pub struct Settings {
     /// The PostgreSQL to use; a private one is started where none is given.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
+    /// File that holds the same URL, for a secret that must not stand in the environment.
+    #[arg(long, env = "RICOLLOCA_DATABASE_URL_FILE", conflicts_with = "database_url", global = true)]
+    pub database_url_file: Option<PathBuf>,
     /// Where the private PostgreSQL and the key for personal data are kept; `.ricolloca` in the current directory.
     #[arg(long, env = "RICOLLOCA_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
@@ -135,9 +138,19 @@ impl Settings {
         let private = self.bind.ip().is_loopback();
         match self.demo {
             Demo::Off => Ok(false),
-            Demo::Auto => Ok(private && self.database_url.is_none()),
+            Demo::Auto => Ok(private
+                && self.database_url.as_ref().is_none_or(String::is_empty)
+                && self.database_url_file.is_none()),
             Demo::On if private => Ok(true),
             Demo::On => Err(ConfigError::DemoInPublic(self.bind)),
+        }
+    }
+
+    /// The database that is named, by itself or in a file; `None` for a private one.
+    pub fn named_database(&self) -> std::io::Result<Option<String>> {
+        match &self.database_url_file {
+            Some(file) => std::fs::read_to_string(file).map(|url| Some(url.trim().to_owned())),
+            None => Ok(self.database_url.clone().filter(|url| !url.is_empty())),
         }
     }
 

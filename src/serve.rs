@@ -42,8 +42,11 @@ impl Ground {
     /// The database of the settings, or a private PostgreSQL.
     pub fn lay(settings: &Settings) -> Result<Self, StartError> {
         let data_dir = settings.data_dir.clone().unwrap_or_else(embedded::default_data_dir);
-        if let Some(url) = &settings.database_url {
-            return Ok(Self { url: url.clone(), data_dir, server: None });
+        let named = settings
+            .named_database()
+            .map_err(|error| format!("the file of the database URL cannot be read: {error}"))?;
+        if let Some(url) = named {
+            return Ok(Self { url, data_dir, server: None });
         }
         let options = embedded::Options { data_dir, durability: Durability::Durable, install_if_missing: true };
         let server = embedded::Server::start(&options)?;
@@ -168,7 +171,10 @@ async fn serve_on(settings: &Settings, ground: &Ground, wants_demo: bool) -> Res
     let state = state(&ground.url, settings, context)?;
     actix_web::rt::spawn(housekeeping::run(state.clone()));
     let (server, _) = listen(settings, state)?;
-    announce(settings, wants_demo)?;
+    // Nobody may be reading: no reason not to serve.
+    if let Err(error) = announce(settings, wants_demo) {
+        tracing::warn!(%error, "the screen could not be printed");
+    }
     server.await?;
     tracing::info!("stopped");
     Ok(())

@@ -40,6 +40,8 @@ CREATE UNIQUE INDEX action_external_id_uq ON action (source_organisation_id, ext
 CREATE UNIQUE INDEX action_rectifies_uq ON action (rectifies_id) WHERE deleted_at IS NULL;
 CREATE INDEX action_partnership_ix ON action (partnership_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX action_cohort_ix ON action (cohort_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX action_performer_ix ON action (performer_organisation_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX action_planned_ix ON action (planned_on, id) WHERE deleted_at IS NULL;
 CREATE INDEX action_created_ix ON action (created_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX action_updated_ix ON action (updated_at, id) WHERE deleted_at IS NULL;
 SELECT change_log_attach('action', 'action', 'n.partnership_id');

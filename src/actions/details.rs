@@ -8,7 +8,7 @@ use crate::code_enum;
 use crate::vocabularies::terms::ActionKind;
 
 /// The details of an action, by its kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Details {
     /// Outplacement.

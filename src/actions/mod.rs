@@ -1,8 +1,15 @@
-//! Actions (azioni): what is done for a cohort or for the territory, in ten kinds.
+//! Actions (azioni): what is done for a cohort or for the territory, in ten kinds. Each member writes its own; the region
+//! accounts for them.
 
 pub mod details;
+mod details_schema;
+mod facts;
 pub mod model;
+pub mod ops;
+pub mod routes;
+pub mod rules;
 pub mod store;
+pub mod wire;
 
 use uuid::Uuid;
 

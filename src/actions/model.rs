@@ -73,6 +73,46 @@ pub struct Attendance {
     pub minutes: i32,
 }
 
+/// What the rules on attendance know of a participant: nothing of the person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// The participant's id.
+    pub id: Uuid,
+    /// Its partnership.
+    pub partnership_id: Uuid,
+    /// Its cohort.
+    pub cohort_id: Uuid,
+    /// Blind index of the tax code: the same worker under every participant.
+    pub index: Vec<u8>,
+    /// First day on which the Dote is valid.
+    pub dote_from: NaiveDate,
+    /// Last day.
+    pub dote_to: NaiveDate,
+    /// When the worker was taken in charge.
+    pub taken_charge_on: Option<NaiveDate>,
+    /// When the worker left.
+    pub left_on: Option<NaiveDate>,
+}
+
+/// A worker's part in a live action, as the table `attendance` keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attended {
+    /// The action.
+    pub action_id: Uuid,
+    /// The worker.
+    pub worker_index: Vec<u8>,
+    /// What the action is.
+    pub kind: ActionKind,
+    /// What it is paid from.
+    pub financing: Financing,
+    /// Its first day, or the planned one.
+    pub from_on: NaiveDate,
+    /// Its last day, as far as it is known.
+    pub to_on: NaiveDate,
+    /// Minutes attended.
+    pub minutes: i32,
+}
+
 /// Something that came out of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

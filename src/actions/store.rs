@@ -1,17 +1,27 @@
 //! Actions in the database.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
+use uuid::Uuid;
 
 use super::Actions;
 use super::details::Details;
-use super::model::{Action, ActionMode, Attendance, CostLine, Deliverable};
+use super::model::{Action, ActionMode, Attendance, Attended, CostLine, Deliverable, Worker};
+use super::wire::ActionFilter;
 use crate::cohorts::Cohorts;
-use crate::db::Json;
+use crate::db::schema::{action, attendance, member, participant, sight};
+use crate::db::threads::QueryError;
+use crate::db::{Conn, Fault, Json};
+use crate::http::page::Page;
 use crate::ids::Id;
+use crate::members::model::Member;
 use crate::organisations::Organisations;
 use crate::partnerships::Partnerships;
-use crate::stored;
 use crate::vocabularies::terms::{ActionKind, ActionStatus, Financing};
+use crate::{keyset, members, stored};
 
 stored! {
     action => Action {
@@ -37,4 +47,183 @@ stored! {
         liquidated_cents: Option<i64>,
         rectifies_id: Option<Id<Actions>>,
     }
+}
+
+/// A page of the actions that an organisation sees; of all where `seen_by` is absent.
+pub fn list(
+    conn: &mut Conn,
+    filter: &ActionFilter,
+    page: &Page,
+    seen_by: Option<Uuid>,
+) -> Result<Vec<Action>, QueryError> {
+    let mut query = action::table.filter(action::deleted_at.is_null()).select(Row::as_select()).into_boxed();
+    if let Some(organisation) = seen_by {
+        let seen = sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id);
+        query = query.filter(action::partnership_id.eq_any(seen));
+    }
+    if let Some(partnership) = filter.partnership {
+        query = query.filter(action::partnership_id.eq(partnership));
+    }
+    if let Some(cohort) = filter.cohort {
+        query = query.filter(action::cohort_id.eq(cohort));
+    }
+    if let Some(performer) = filter.performer {
+        query = query.filter(action::performer_organisation_id.eq(performer));
+    }
+    if let Some(kind) = filter.kind {
+        query = query.filter(action::kind.eq(kind.as_str()));
+    }
+    if let Some(status) = filter.status {
+        query = query.filter(action::status.eq(status.as_str()));
+    }
+    if let Some(financing) = filter.financing {
+        query = query.filter(action::financing.eq(financing.as_str()));
+    }
+    if let Some(from) = filter.planned_from {
+        query = query.filter(action::planned_on.ge(from));
+    }
+    if let Some(to) = filter.planned_to {
+        query = query.filter(action::planned_on.le(to));
+    }
+    if let Some(external_id) = &filter.external_id {
+        query = query.filter(action::external_id.eq(external_id));
+    }
+    if let Some(since) = filter.updated_since {
+        query = query.filter(action::updated_at.ge(since));
+    }
+    keyset!(query, page, action, { "created_at" => created_at: chrono::DateTime<chrono::Utc>, "updated_at" => updated_at: chrono::DateTime<chrono::Utc>, "planned_on" => planned_on: NaiveDate });
+    Ok(records(query.load(conn)?)?)
+}
+
+type WorkerRow = (Uuid, Uuid, Uuid, Vec<u8>, NaiveDate, NaiveDate, Option<NaiveDate>, Option<NaiveDate>);
+
+/// The live participants of these ids, and whoever else is the same worker: locked, in the order of ids, until the
+/// transaction ends, so that two writers cannot both find the worker's day free.
+pub fn lock_workers(conn: &mut Conn, ids: &[Uuid], indexes: &[&[u8]]) -> Result<Vec<Worker>, Fault> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<WorkerRow> = participant::table
+        .filter(participant::deleted_at.is_null())
+        .filter(participant::id.eq_any(ids).or(participant::worker_index.eq_any(indexes)))
+        .order(participant::id)
+        .select((
+            participant::id,
+            participant::partnership_id,
+            participant::cohort_id,
+            participant::worker_index,
+            participant::dote_from,
+            participant::dote_to,
+            participant::taken_charge_on,
+            participant::left_on,
+        ))
+        .for_no_key_update()
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, partnership_id, cohort_id, index, dote_from, dote_to, taken_charge_on, left_on)| Worker {
+            id,
+            partnership_id,
+            cohort_id,
+            index,
+            dote_from,
+            dote_to,
+            taken_charge_on,
+            left_on,
+        })
+        .collect())
+}
+
+type AttendedRow = (Uuid, Vec<u8>, String, String, NaiveDate, NaiveDate, i32);
+
+/// What these workers attend between two days, by their indexes.
+pub fn attended(
+    conn: &mut Conn,
+    workers: &[&[u8]],
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<HashMap<Vec<u8>, Vec<Attended>>, Fault> {
+    let mut found: HashMap<Vec<u8>, Vec<Attended>> = HashMap::new();
+    if workers.is_empty() {
+        return Ok(found);
+    }
+    let rows: Vec<AttendedRow> = attendance::table
+        .filter(attendance::worker_index.eq_any(workers))
+        .filter(attendance::from_on.le(to))
+        .filter(attendance::to_on.ge(from))
+        .select((
+            attendance::action_id,
+            attendance::worker_index,
+            attendance::kind,
+            attendance::financing,
+            attendance::from_on,
+            attendance::to_on,
+            attendance::minutes,
+        ))
+        .load(conn)?;
+    for (action_id, worker_index, kind, financing, from_on, to_on, minutes) in rows {
+        let unreadable = |error: crate::codes::UnknownCode| Fault::DeserializationError(error.into());
+        let kind = ActionKind::parse(&kind).map_err(unreadable)?;
+        let financing = Financing::parse(&financing).map_err(unreadable)?;
+        found.entry(worker_index.clone()).or_default().push(Attended {
+            action_id,
+            worker_index,
+            kind,
+            financing,
+            from_on,
+            to_on,
+            minutes,
+        });
+    }
+    Ok(found)
+}
+
+/// The places of any of these organisations in any of these partnerships.
+pub fn memberships(conn: &mut Conn, partnerships: &[Uuid], organisations: &[Uuid]) -> Result<Vec<Member>, Fault> {
+    if partnerships.is_empty() {
+        return Ok(Vec::new());
+    }
+    members::store::records(
+        member::table
+            .filter(member::partnership_id.eq_any(partnerships))
+            .filter(member::organisation_id.eq_any(organisations))
+            .filter(member::deleted_at.is_null())
+            .select(members::store::Row::as_select())
+            .load(conn)?,
+    )
+}
+
+/// Which of these actions are rectified, and by which.
+pub fn rectifications(conn: &mut Conn, rectified: &[Uuid]) -> Result<HashMap<Uuid, Uuid>, Fault> {
+    if rectified.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found: Vec<(Option<Uuid>, Uuid)> = action::table
+        .filter(action::rectifies_id.eq_any(rectified))
+        .filter(action::deleted_at.is_null())
+        .select((action::rectifies_id, action::id))
+        .load(conn)?;
+    Ok(found.into_iter().filter_map(|(rectified, by)| Some((rectified?, by))).collect())
+}
+
+/// Writes the attendance of these actions anew, from what they say now. An action that does not count, or that a
+/// rectification has taken the place of, keeps none. The period is that of `ActionInput::period`.
+pub fn rewrite_attendance(conn: &mut Conn, actions: &[Uuid], dead: &[&str]) -> Result<(), Fault> {
+    if actions.is_empty() {
+        return Ok(());
+    }
+    diesel::delete(attendance::table.filter(attendance::action_id.eq_any(actions))).execute(conn)?;
+    diesel::sql_query(
+        "INSERT INTO attendance (action_id, participant_id, worker_index, kind, financing, from_on, to_on, minutes) \
+         SELECT a.id, p.id, p.worker_index, a.kind, a.financing, coalesce(a.started_on, a.planned_on), \
+                coalesce(a.ended_on, a.started_on, a.planned_on), (x ->> 'minutes')::int4 \
+           FROM action a CROSS JOIN LATERAL jsonb_array_elements(a.attendance) AS x \
+           JOIN participant p ON p.id = (x ->> 'participant_id')::uuid \
+          WHERE a.id = ANY ($1) AND a.deleted_at IS NULL AND a.status <> ALL ($2) \
+            AND NOT EXISTS (SELECT FROM action r WHERE r.rectifies_id = a.id AND r.deleted_at IS NULL)",
+    )
+    .bind::<Array<SqlUuid>, _>(actions)
+    .bind::<Array<Text>, _>(dead)
+    .execute(conn)?;
+    Ok(())
 }

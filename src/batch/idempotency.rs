@@ -11,6 +11,9 @@ use crate::error::{Code, Problem};
 /// How long an answer is kept and a key recognised, in days.
 pub const KEPT_DAYS: i64 = 30;
 
+/// What a stored answer is sealed for.
+const PLACE: &str = "idempotency.body";
+
 /// A request's key and what it was sent with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Idempotency {
@@ -23,7 +26,11 @@ pub struct Idempotency {
 }
 
 /// Keys that have an answer, or a conflict, already.
-pub(super) fn recall(conn: &mut Conn, keys: &[&Idempotency]) -> Result<HashMap<Idempotency, Answer>, Fault> {
+pub(super) fn recall(
+    conn: &mut Conn,
+    keys: &[&Idempotency],
+    context: &Context,
+) -> Result<HashMap<Idempotency, Answer>, Fault> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
@@ -43,13 +50,16 @@ pub(super) fn recall(conn: &mut Conn, keys: &[&Idempotency]) -> Result<HashMap<I
     for row in store::stored_answers(conn, keys)? {
         for key in keys.iter().filter(|key| key.client_id == row.client_id && key.key == row.key) {
             let answer = if key.digest == row.digest {
-                Ok(Reply {
-                    id: row.record_id,
-                    version: row.version,
-                    effect: effect_of(row.status),
-                    body: row.body.clone(),
-                    replayed: true,
-                })
+                match context.vault.open(PLACE, row.record_id, &row.body) {
+                    Ok(body) => Ok(Reply {
+                        id: row.record_id,
+                        version: row.version,
+                        effect: effect_of(row.status),
+                        body,
+                        replayed: true,
+                    }),
+                    Err(_) => Err(Problem::new(Code::Internal)),
+                }
             } else {
                 Err(Problem::because(
                     Code::IdempotencyKeyReused,
@@ -64,7 +74,13 @@ pub(super) fn recall(conn: &mut Conn, keys: &[&Idempotency]) -> Result<HashMap<I
 
 /// Stores answers with the effects they tell of.
 pub(super) fn remember(conn: &mut Conn, answers: &[(&Idempotency, &Reply)], context: &Context) -> Result<(), Fault> {
-    if answers.is_empty() { Ok(()) } else { store::store_answers(conn, answers, context.now()) }
+    if answers.is_empty() {
+        return Ok(());
+    }
+    // An answer may show a tax code: it is kept as sealed as the record is.
+    let sealed: Vec<Vec<u8>> =
+        answers.iter().map(|(_, reply)| context.vault.seal(&context.ids, PLACE, reply.id, &reply.body)).collect();
+    store::store_answers(conn, answers, &sealed, context.now())
 }
 
 pub(super) const fn status_of(effect: Effect) -> i32 {

@@ -133,6 +133,12 @@ fn again(session: &mut Session, jobs: &mut [Job], context: &Context, fault: &Fau
 }
 
 fn attempt(session: &mut Session, jobs: &mut [Job], context: &Context) -> Result<(), Fault> {
+    carry_out(session, jobs, context)?;
+    session.commit()
+}
+
+/// Carries out all jobs in a transaction that the caller has begun and will end. For whoever wants all or nothing.
+pub fn carry_out(session: &mut Session, jobs: &mut [Job], context: &Context) -> Result<(), Fault> {
     jobs.iter_mut().for_each(|job| job.outcome = None);
     let mut groups: Vec<(Kind, Run, Vec<&mut Job>)> = Vec::new();
     for job in jobs {
@@ -146,5 +152,5 @@ fn attempt(session: &mut Session, jobs: &mut [Job], context: &Context) -> Result
     for (_, run, group) in groups {
         run(&mut session.conn, group, context)?;
     }
-    session.commit()
+    Ok(())
 }

@@ -30,7 +30,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use idempotency::{Idempotency, KEPT_DAYS};
-pub use job::{Answer, Effect, Job, Reply, commit};
+pub use job::{Answer, Effect, Job, Reply, carry_out, commit};
 pub use lookup::{Fetched, Lookup, LookupAnswer, look_up};
 pub use refs::Ref;
 pub use store::forget_answers;

@@ -86,6 +86,7 @@ pub(super) fn stored_answers(conn: &mut Conn, keys: &[&Idempotency]) -> Result<V
 pub(super) fn store_answers(
     conn: &mut Conn,
     answers: &[(&Idempotency, &Reply)],
+    sealed: &[Vec<u8>],
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
     diesel::sql_query(
@@ -98,7 +99,7 @@ pub(super) fn store_answers(
     .bind::<Array<Int4>, _>(answers.iter().map(|(_, reply)| status_of(reply.effect)).collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(answers.iter().map(|(_, reply)| reply.id).collect::<Vec<_>>())
     .bind::<Array<Int8>, _>(answers.iter().map(|(_, reply)| reply.version).collect::<Vec<_>>())
-    .bind::<Array<Bytea>, _>(answers.iter().map(|(_, reply)| reply.body.as_slice()).collect::<Vec<_>>())
+    .bind::<Array<Bytea>, _>(sealed)
     .bind::<Timestamptz, _>(now)
     .execute(conn)?;
     Ok(())

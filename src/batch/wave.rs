@@ -46,7 +46,7 @@ struct Opened<'a, R: Resource> {
 
 /// One wave. `None` stands for a change that has to wait for the next one.
 fn advance<R: Resource>(conn: &mut Conn, items: &[&Item<R>], context: &Context) -> Result<Vec<Option<Answer>>, Fault> {
-    let mut answers = recall_answers(conn, items)?;
+    let mut answers = recall_answers(conn, items, context)?;
     let opened = open_targets(conn, items, &mut answers, context)?;
 
     let asked: Vec<(&Caller, &Change<'_, R>)> =
@@ -89,9 +89,13 @@ fn set(answers: &mut [Option<Answer>], index: usize, answer: Answer) {
     }
 }
 
-fn recall_answers<R: Resource>(conn: &mut Conn, items: &[&Item<R>]) -> Result<Vec<Option<Answer>>, Fault> {
+fn recall_answers<R: Resource>(
+    conn: &mut Conn,
+    items: &[&Item<R>],
+    context: &Context,
+) -> Result<Vec<Option<Answer>>, Fault> {
     let keys: Vec<_> = items.iter().filter_map(|item| item.idempotency.as_ref()).collect();
-    let known = idempotency::recall(conn, &keys)?;
+    let known = idempotency::recall(conn, &keys, context)?;
     Ok(items.iter().map(|item| known.get(item.idempotency.as_ref()?).cloned()).collect())
 }
 

@@ -29,11 +29,6 @@ pub fn connect(url: &str) -> Result<Conn, diesel::ConnectionError> {
     diesel::Connection::establish(url)
 }
 
-/// Runs a closure in a transaction of such a connection.
-pub fn transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T, Fault>) -> Result<T, Fault> {
-    diesel::Connection::transaction(conn, work)
-}
-
 /// Asks the database for a sign of life.
 pub fn ping(conn: &mut Conn) -> Result<(), Fault> {
     diesel::connection::SimpleConnection::batch_execute(conn, "SELECT 1")

@@ -5,6 +5,7 @@
 //! Queues are bounded. What cannot be queued, or has waited too long to be of use, is refused with 503 and `Retry-After`.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -41,7 +42,34 @@ const BATCH: usize = 64;
 /// A request that has waited longer than this is answered with 503: its client has given up or will.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-type Work = Box<dyn FnOnce(&mut Session) + Send>;
+/// Something that waits for a thread, and can be told that none will serve it.
+trait Request: Send + 'static {
+    /// Ends it with this problem.
+    fn refuse(self, problem: Problem);
+}
+
+impl Request for Lookup {
+    fn refuse(mut self, problem: Problem) {
+        self.fail(&problem);
+        self.answer();
+    }
+}
+
+impl Request for Job {
+    fn refuse(mut self, problem: Problem) {
+        self.fail(&problem);
+        self.answer();
+    }
+}
+
+/// A query with its answer's way home. It is called with the problem where there is no session to run it on.
+struct Work(Box<dyn FnOnce(Result<&mut Session, Problem>) + Send>);
+
+impl Request for Work {
+    fn refuse(self, problem: Problem) {
+        (self.0)(Err(problem));
+    }
+}
 
 struct Waiting<T> {
     since: Instant,
@@ -81,7 +109,7 @@ impl Database {
         .map_err(start_error)?;
         let (queries, queue) = sync_channel(sizes.queue);
         spawn("query", sizes.queries, queue, 1, &pool, |session, items: Vec<Work>| {
-            items.into_iter().for_each(|work| work(session))
+            items.into_iter().for_each(|work| (work.0)(Ok(&mut *session)))
         })
         .map_err(start_error)?;
         let (writes, queue) = sync_channel(sizes.queue);
@@ -105,14 +133,14 @@ impl Database {
     ) -> batch::LookupAnswer {
         let (reply, answer) = oneshot::channel();
         enqueue(&self.lookups, lookup(reply))?;
-        answer.await.unwrap_or_else(|_| Err(Problem::new(Code::Unavailable)))
+        answer.await.unwrap_or_else(|_| Err(Problem::new(Code::Internal)))
     }
 
     /// Carries out one change; coalesced with the changes of others into one transaction.
     pub async fn apply(&self, job: impl FnOnce(oneshot::Sender<batch::Answer>) -> Job) -> batch::Answer {
         let (reply, answer) = oneshot::channel();
         enqueue(&self.writes, job(reply))?;
-        answer.await.unwrap_or_else(|_| Err(Problem::new(Code::Unavailable)))
+        answer.await.unwrap_or_else(|_| Err(Problem::new(Code::Internal)))
     }
 
     /// Runs a query of its own shape: a list, a page of the feed. Outside a transaction, each statement by itself.
@@ -122,19 +150,21 @@ impl Database {
     ) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
         let context = Arc::clone(&self.context);
-        let work: Work = Box::new(move |session| {
-            let result = query(&mut session.conn, &context).map_err(|error| match error {
-                QueryError::Problem(problem) => problem,
-                QueryError::Fault(fault) => {
-                    session.note(&fault);
-                    super::constraints::problem_of(&fault)
-                }
+        let work = Work(Box::new(move |session| {
+            let result = session.and_then(|session| {
+                query(&mut session.conn, &context).map_err(|error| match error {
+                    QueryError::Problem(problem) => problem,
+                    QueryError::Fault(fault) => {
+                        session.note(&fault);
+                        super::constraints::problem_of(&fault)
+                    }
+                })
             });
             // A client that hung up no longer wants the answer.
             let _ = reply.send(result);
-        });
+        }));
         enqueue(&self.queries, work)?;
-        answer.await.unwrap_or_else(|_| Err(Problem::new(Code::Unavailable)))
+        answer.await.unwrap_or_else(|_| Err(Problem::new(Code::Internal)))
     }
 }
 
@@ -166,7 +196,7 @@ fn enqueue<T>(queue: &SyncSender<Waiting<T>>, item: T) -> Result<(), Problem> {
     })
 }
 
-fn spawn<T: Send + 'static>(
+fn spawn<T: Request>(
     name: &str,
     threads: usize,
     queue: Receiver<Waiting<T>>,
@@ -180,12 +210,17 @@ fn spawn<T: Send + 'static>(
         let (queue, pool, serve) = (Arc::clone(&queue), pool.clone(), Arc::clone(&serve));
         std::thread::Builder::new().name(format!("db-{name}-{number}")).spawn(move || {
             while let Some(items) = take(&queue, batch) {
-                // Dropping the items closes their reply channels, which their handlers answer with 503.
                 let Ok(mut session) = pool.get() else {
                     tracing::warn!(waiting = items.len(), "no database connection could be had");
+                    items.into_iter().for_each(|item| item.refuse(Problem::new(Code::Unavailable)));
                     continue;
                 };
-                serve(&mut session, items);
+                // A panic is a fault of ours: its requests are answered with 500, since their way home is dropped, and the
+                // thread goes on with the next ones on another connection.
+                if catch_unwind(AssertUnwindSafe(|| serve(&mut session, items))).is_err() {
+                    tracing::error!("a database thread panicked");
+                    session.doomed = true;
+                }
             }
         })?;
     }
@@ -193,7 +228,7 @@ fn spawn<T: Send + 'static>(
 }
 
 /// Waits for work, then takes what else is there already. `None` when the service stops.
-fn take<T>(queue: &Mutex<Receiver<Waiting<T>>>, batch: usize) -> Option<Vec<T>> {
+fn take<T: Request>(queue: &Mutex<Receiver<Waiting<T>>>, batch: usize) -> Option<Vec<T>> {
     let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let mut waiting = vec![queue.recv().ok()?];
@@ -202,10 +237,10 @@ fn take<T>(queue: &Mutex<Receiver<Waiting<T>>>, batch: usize) -> Option<Vec<T>> 
         {
             waiting.push(next);
         }
-        let items: Vec<T> =
-            waiting.into_iter().filter(|entry| entry.since.elapsed() < PATIENCE).map(|entry| entry.item).collect();
-        if !items.is_empty() {
-            return Some(items);
+        let (late, timely): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|entry| entry.since.elapsed() >= PATIENCE);
+        late.into_iter().for_each(|entry| entry.item.refuse(Problem::new(Code::Unavailable)));
+        if !timely.is_empty() {
+            return Some(timely.into_iter().map(|entry| entry.item).collect());
         }
     }
 }

@@ -76,7 +76,15 @@ pub fn load(url: &str, context: &Context) -> Result<(), StartError> {
     }
     for client in CLIENTS {
         let tax_code = synthetic::organisation(client.serial, 15);
-        crate::admin::put_client(url, context, client.id, client.role, &tax_code, client.organisation, SECRET)?;
+        crate::admin::put_client(
+            &mut db::connect(url)?,
+            context,
+            client.id,
+            client.role,
+            &tax_code,
+            client.organisation,
+            SECRET,
+        )?;
     }
     Ok(())
 }

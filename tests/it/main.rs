@@ -7,10 +7,15 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod actions;
 mod architecture;
+mod cohorts;
 mod embedded;
 mod feed_order;
 mod openapi;
 mod organisations;
+mod outcomes;
+mod participants;
+mod process;
 mod schema;
 mod support;

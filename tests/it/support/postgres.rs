@@ -20,7 +20,7 @@ struct Cluster {
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
-        let given = std::env::var("DATABASE_URL").ok();
+        let given = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
         let server = given.is_none().then(start_private);
         let template = format!("test_{}_template", std::process::id());
         let cluster = Cluster { server, given, template };

@@ -25,7 +25,7 @@ pub struct Service {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-fn context(clock: Clock) -> Context {
+pub fn context(clock: Clock) -> Context {
     Context { clock, ids: Ids::random(), vault: std::sync::Arc::new(Vault::new(&[42; 32])) }
 }
 
@@ -37,14 +37,26 @@ impl Service {
 
     pub fn start_with(clock: Clock) -> Self {
         let database = Database::new();
+        for (number, (id, role)) in CLIENTS.iter().enumerate() {
+            let tax_code = synthetic::organisation(1_000_001 + u32::try_from(number).unwrap(), 15);
+            let mut conn = database.connect();
+            admin::put_client(&mut conn, &context(clock.clone()), id, *role, &tax_code, id, "secret").unwrap();
+        }
+        Self::serve(database, clock)
+    }
+
+    /// A service with the demo data and its clients.
+    pub fn demo() -> Self {
+        let database = Database::new();
+        ricolloca::seed::load(&database.url, &context(Clock::System)).unwrap();
+        Self::serve(database, Clock::System)
+    }
+
+    fn serve(database: Database, clock: Clock) -> Self {
         let settings =
             Cli::try_parse_from(["ricolloca", "--bind", "127.0.0.1:0", "--public-url", "http://test.invalid"])
                 .unwrap()
                 .settings;
-        for (number, (id, role)) in CLIENTS.iter().enumerate() {
-            let tax_code = synthetic::organisation(1_000_001 + u32::try_from(number).unwrap(), 15);
-            admin::put_client(&database.url, &context(clock.clone()), id, *role, &tax_code, id, "secret").unwrap();
-        }
         let state = serve::state(&database.url, &settings, context(clock.clone())).unwrap();
         let (send, receive) = mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -65,6 +77,13 @@ impl Service {
     pub fn client(&self, id: &str) -> Client {
         let answer =
             self.token(&[("grant_type", "client_credentials"), ("client_id", id), ("client_secret", "secret")]);
+        let token = answer.expect(200).json()["access_token"].as_str().unwrap().to_owned();
+        self.bearer(&token)
+    }
+
+    /// A demo client with all the scopes of its role.
+    pub fn demo_client(&self, id: &str) -> Client {
+        let answer = self.token(&[("grant_type", "client_credentials"), ("client_id", id), ("client_secret", "demo")]);
         let token = answer.expect(200).json()["access_token"].as_str().unwrap().to_owned();
         self.bearer(&token)
     }

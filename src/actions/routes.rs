@@ -1,0 +1,99 @@
+//! Operations on actions.
+
+use actix_web::http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::model::Action;
+use super::ops::Act;
+use super::wire::{Action as View, ActionAccounting, ActionFilter};
+use super::{Actions, store};
+use crate::batch::{Item, Target, Verb};
+use crate::db::Conn;
+use crate::db::threads::QueryError;
+use crate::error::Problem;
+use crate::http::crud::{self, Exposed};
+use crate::http::endpoint::{About, Api};
+use crate::http::extract::{Body, IdempotencyKey, MayMatch, PathId};
+use crate::http::page::Page;
+use crate::http::permit::Permit;
+use crate::http::respond::Changed;
+use crate::identity::scopes::{ActionsAccount, ActionsRead, ActionsWrite};
+
+impl Exposed for Actions {
+    type Read = ActionsRead;
+    type Write = ActionsWrite;
+    type Filter = ActionFilter;
+    const SORTS: &'static [&'static str] = &["created_at", "updated_at", "planned_on"];
+    const MEANING: &'static str = "An action (azione): something done for a cohort or for the territory, in ten kinds.";
+    const WRITING: &'static str = "Each member of an active partnership writes the actions that it performs; once the partnership is concluded or the call closed, \
+         they can be corrected until the reporting deadline. An accounted action is corrected by a new one that `rectifies` it and takes its place.";
+
+    fn example() -> Value {
+        json!({
+            "external_id": "azione-0001", "partnership": {"external_id": "partenariato-01"}, "cohort": {"external_id": "gruppo-01"},
+            "mode": "group", "status": "completed", "planned_on": "2012-10-01", "started_on": "2012-10-02", "ended_on": "2012-10-05",
+            "municipality": "015146", "minutes": 960, "financing": "own_resources",
+            "attendance": [{"participant": {"external_id": "lavoratore-0001"}, "minutes": 960},
+                           {"participant": {"external_id": "lavoratore-0002"}, "minutes": 720}],
+            "deliverables": [{"kind": "attendance_register", "dated_on": "2012-10-05",
+                              "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}],
+            "cost_lines": [{"basis": "standard_unit_cost", "quantity": 16, "unit_cost_cents": 3500, "amount_cents": 56000}],
+            "details": {"kind": "training", "eqf_level": 4, "isced_field": "0413", "certificate": true},
+            "evidence": "registro-2012-0042"
+        })
+    }
+
+    fn list(
+        conn: &mut Conn,
+        filter: &ActionFilter,
+        page: &Page,
+        sight: Option<Uuid>,
+    ) -> Result<Vec<Action>, QueryError> {
+        store::list(conn, filter, page, sight)
+    }
+
+    fn sort_value(record: &Action, sort: &str) -> Value {
+        match sort {
+            "planned_on" => json!(record.planned_on),
+            other => crud::common_sort_value(record, other),
+        }
+    }
+}
+
+/// Registers the operations.
+pub fn register(api: &mut Api) {
+    crud::register::<Actions>(api);
+    api.with_example(
+        Method::POST,
+        "/v1/actions/{id}/accounting",
+        About {
+            id: "account_action".to_owned(),
+            tag: "actions",
+            summary: "Account for a completed action: approve and liquidate its cost".to_owned(),
+            description: "The region approves at most what was requested and liquidates at most what is approved (rendicontazione); the action is `accounted` \
+                and no longer changes. Sent again, the sum liquidated may rise; what was approved stays."
+                .to_owned(),
+        },
+        Some(json!({"approved_cents": 56000, "liquidated_cents": 28000})),
+        account,
+    );
+}
+
+async fn account(
+    permit: Permit<ActionsAccount>,
+    id: PathId,
+    key: IdempotencyKey,
+    version: MayMatch,
+    body: Body<ActionAccounting>,
+) -> Result<Changed<View>, Problem> {
+    let idempotency = key.over(&permit.caller().client_id, &body.digest);
+    let item = Item::<Actions> {
+        caller: permit.caller().clone(),
+        target: Target::Id(id.0),
+        verb: Verb::Act(Act::Account(body.value)),
+        if_version: version.0,
+        idempotency,
+    };
+    crud::apply(&permit, item).await
+}
