@@ -10,11 +10,14 @@
 mod actions;
 mod architecture;
 mod authz_matrix;
+mod cohorts;
 mod demo;
 mod embedded;
 mod feed_order;
 mod openapi;
 mod organisations;
+mod outcomes;
+mod participants;
 mod problems;
 mod process;
 mod races;
