@@ -10,11 +10,14 @@
 mod actions;
 mod architecture;
 mod authz_matrix;
+mod calls;
 mod demo;
 mod embedded;
 mod feed_order;
+mod members;
 mod openapi;
 mod organisations;
+mod partnerships;
 mod problems;
 mod process;
 mod schema;
