@@ -35,7 +35,7 @@ pub fn check(cohort: &Cohort, before: Option<&Cohort>, operator: &Organisation, 
     checks::known("ateco-2007", "/ateco", cohort.ateco.as_deref(), day, &mut violations);
     checks::known("provinces", "/province", cohort.province.as_deref(), terms.today, &mut violations);
     if cohort.agreement_on.is_some_and(|day| day > terms.today) {
-        violations.push(Violation::new("/agreement_on", "in_future", "The agreement cannot lie in the future."));
+        violations.push(Violation::new("/agreement_on", "in_the_future", "The agreement cannot lie in the future."));
     }
     if terms.rules.one_crisis_company_per_cohort && cohort.crisis_company_id.is_none() {
         let detail = "Under this call a cohort names the one company that its workers come from.";

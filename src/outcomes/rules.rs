@@ -127,7 +127,7 @@ fn check_dates(input: &OutcomeInput, dote_from: NaiveDate, today: NaiveDate, vio
     }
     if input.vat_opened_on.is_some_and(|opened| opened > today) {
         let detail = "A VAT number that will be opened proves nothing yet.";
-        violations.push(Violation::new("/vat_opened_on", "in_future", detail));
+        violations.push(Violation::new("/vat_opened_on", "in_the_future", detail));
     }
 }
 

@@ -41,7 +41,7 @@ pub fn check(input: &ParticipantInput, before: Option<&Participant>, terms: Term
 /// The person, without the tax code, which is parsed before.
 fn check_person(input: &ParticipantInput, today: NaiveDate, violations: &mut Vec<Violation>) {
     if input.birth_year > today.year() {
-        violations.push(Violation::new("/birth_year", "in_future", "The worker cannot be born in the future."));
+        violations.push(Violation::new("/birth_year", "in_the_future", "The worker cannot be born in the future."));
     }
     for (pointer, name) in [("/given_name", &input.given_name), ("/family_name", &input.family_name)] {
         if name.trim().is_empty() {
@@ -54,7 +54,7 @@ fn check_person(input: &ParticipantInput, today: NaiveDate, violations: &mut Vec
     let status = input.entry_status.as_str();
     checks::known("entry-statuses", "/entry_status", Some(status), input.dote.valid_from, violations);
     if input.unemployed_since.is_some_and(|since| since > today) {
-        violations.push(Violation::new("/unemployed_since", "in_future", "The day cannot lie in the future."));
+        violations.push(Violation::new("/unemployed_since", "in_the_future", "The day cannot lie in the future."));
     }
 }
 
@@ -97,7 +97,7 @@ fn check_stay(
     if let Some(taken) = input.taken_charge_on {
         if taken > terms.today {
             let detail = "The worker cannot have been taken in charge in the future.";
-            violations.push(Violation::new("/taken_charge_on", "in_future", detail));
+            violations.push(Violation::new("/taken_charge_on", "in_the_future", detail));
         }
         if taken < input.dote.valid_from || input.dote.valid_to < taken {
             let detail = "The worker is taken in charge on a day on which the Dote is valid.";
@@ -119,7 +119,7 @@ fn check_stay(
     }
     if let Some(left) = input.left_on {
         if left > terms.today {
-            violations.push(Violation::new("/left_on", "in_future", "The worker cannot have left in the future."));
+            violations.push(Violation::new("/left_on", "in_the_future", "The worker cannot have left in the future."));
         }
         if input.taken_charge_on.is_some_and(|taken| left < taken) {
             let detail = "The worker cannot have left before having been taken in charge.";

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bytea, Date, Nullable, Uuid as SqlUuid};
 use uuid::Uuid;
@@ -12,7 +11,7 @@ use super::model::{ExitReason, Participant, Recorded, Stay};
 use super::wire::ParticipantFilter;
 use crate::calls::model::DotePath;
 use crate::cohorts::Cohorts;
-use crate::db::schema::{attendance, outcome, participant, sight};
+use crate::db::schema::{participant, sight};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault};
 use crate::http::page::Page;
@@ -131,7 +130,7 @@ pub fn stays(conn: &mut Conn, workers: &[&[u8]], dotes: &[&str]) -> Result<Vec<S
         participant::left_on,
     );
     let live = participant::table.filter(participant::deleted_at.is_null()).select(columns);
-    let mut rows: Vec<StayRow> = live.clone().filter(participant::worker_index.eq_any(workers)).load(conn)?;
+    let mut rows: Vec<StayRow> = live.filter(participant::worker_index.eq_any(workers)).load(conn)?;
     rows.extend(live.filter(participant::dote_number.eq_any(dotes)).load::<StayRow>(conn)?);
     let mut seen = HashSet::new();
     Ok(rows
@@ -147,21 +146,28 @@ pub fn stays(conn: &mut Conn, workers: &[&[u8]], dotes: &[&str]) -> Result<Vec<S
         .collect())
 }
 
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
 /// Which of these participants an action's attendance or a live outcome refers to.
 pub fn referenced(conn: &mut Conn, ids: &[Uuid]) -> Result<HashSet<Uuid>, Fault> {
     if ids.is_empty() {
         return Ok(HashSet::new());
     }
-    // Attendance is kept for live actions only.
-    let attended = attendance::table.filter(attendance::participant_id.eq(participant::id));
-    let outcomes =
-        outcome::table.filter(outcome::participant_id.eq(participant::id)).filter(outcome::deleted_at.is_null());
-    let found: Vec<Uuid> = participant::table
-        .filter(participant::id.eq_any(ids))
-        .filter(exists(attended).or(exists(outcomes)))
-        .select(participant::id)
-        .load(conn)?;
-    Ok(found.into_iter().collect())
+    // The table `attendance` leaves out actions that do not count; these name their workers all the same.
+    let found: Vec<Found> = diesel::sql_query(
+        "SELECT p.id FROM participant p WHERE p.id = ANY ($1) AND ( \
+         EXISTS (SELECT FROM outcome o WHERE o.participant_id = p.id AND o.deleted_at IS NULL) \
+         OR EXISTS (SELECT FROM attendance t WHERE t.participant_id = p.id) \
+         OR EXISTS (SELECT FROM action a WHERE a.partnership_id = p.partnership_id AND a.deleted_at IS NULL \
+                    AND a.attendance @> jsonb_build_array(jsonb_build_object('participant_id', p.id))))",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .load(conn)?;
+    Ok(found.into_iter().map(|row| row.id).collect())
 }
 
 #[derive(QueryableByName)]

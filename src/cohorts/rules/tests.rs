@@ -166,7 +166,7 @@ fn names_hold_no_tax_code_codes_are_known_and_agreements_lie_in_the_past() {
             ("/name".to_owned(), "personal_data"),
             ("/ateco".to_owned(), "unknown_code"),
             ("/province".to_owned(), "unknown_code"),
-            ("/agreement_on".to_owned(), "in_future"),
+            ("/agreement_on".to_owned(), "in_the_future"),
         ]
     );
 }

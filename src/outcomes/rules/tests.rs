@@ -160,7 +160,7 @@ fn notices_differ_and_codes_are_codes() {
         [("/employer_tax_code".to_owned(), "wrong_check_character"), ("/contract_type".to_owned(), "unknown_code")]
     );
     let own = OutcomeInput { vat_opened_on: Some(day("2012-12-02")), ..bare(OutcomeKind::SelfEmployment) };
-    assert_eq!(broken(&own), one("/vat_opened_on", "in_future"));
+    assert_eq!(broken(&own), one("/vat_opened_on", "in_the_future"));
 }
 
 fn outcome(state: OutcomeState) -> Outcome {

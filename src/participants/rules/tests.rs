@@ -140,7 +140,7 @@ fn the_operator_is_accredited_on_the_day_it_takes_charge_and_judged_once() {
 #[test]
 fn the_taking_in_charge_lies_within_the_dote_and_not_in_the_future() {
     let future = ParticipantInput { taken_charge_on: Some(day("2012-07-11")), ..input() };
-    assert_eq!(broken(&future), one("/taken_charge_on", "in_future"));
+    assert_eq!(broken(&future), one("/taken_charge_on", "in_the_future"));
     let mut outside = input();
     outside.dote.valid_from = day("2012-07-10");
     assert_eq!(broken(&outside), one("/taken_charge_on", "outside_dote"));
@@ -157,7 +157,7 @@ fn who_leaves_does_so_on_a_day_and_for_a_reason() {
         |left: Option<&str>, exit_reason| broken(&ParticipantInput { left_on: left.map(day), exit_reason, ..input() });
     assert_eq!(leave(Some("2012-07-10"), None), one("/exit_reason", "required"));
     assert_eq!(leave(None, Some(ExitReason::Placed)), one("/left_on", "required"));
-    assert_eq!(leave(Some("2012-07-11"), Some(ExitReason::Placed)), one("/left_on", "in_future"));
+    assert_eq!(leave(Some("2012-07-11"), Some(ExitReason::Placed)), one("/left_on", "in_the_future"));
     assert_eq!(leave(Some("2012-07-08"), Some(ExitReason::Placed)), one("/left_on", "ends_before_start"));
 }
 
@@ -175,7 +175,7 @@ fn codes_are_judged_on_their_dates() {
     let strange = ParticipantInput { education_level: Some("XYZ".to_owned()), birth_year: 2013, ..input() };
     assert_eq!(
         broken(&strange),
-        [("/birth_year".to_owned(), "in_future"), ("/education_level".to_owned(), "unknown_code")]
+        [("/birth_year".to_owned(), "in_the_future"), ("/education_level".to_owned(), "unknown_code")]
     );
 }
 
