@@ -6,7 +6,8 @@ use ricolloca::ids::Ids;
 use ricolloca::rules_catalogue as rules;
 use serde_json::{Value, json};
 
-use crate::partnerships::{approve, at_once, step};
+use crate::partnerships::{approve, step};
+use crate::races::at_once;
 use crate::support::Service;
 use crate::support::http::Answer;
 use crate::support::world::{World, instant, with};

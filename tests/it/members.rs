@@ -8,7 +8,8 @@ use ricolloca::rules_catalogue as rules;
 use serde_json::{Value, json};
 
 use crate::calls::{absent, change_call};
-use crate::partnerships::{Job, approve, assert_alike, at_once, broken, composition, decide, named, set, step};
+use crate::partnerships::{Job, approve, assert_alike, broken, composition, decide, named, set, step};
+use crate::races::at_once;
 use crate::support::http::Answer;
 use crate::support::world::{CATEGORIES, Draft, World, with};
 

@@ -2,36 +2,18 @@
 //! decide at once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Barrier;
 
 use ricolloca::rules_catalogue as rules;
 use serde_json::{Value, json};
 
 use crate::calls::{absent, budget, change_call};
+use crate::races::at_once;
 use crate::support::http::Answer;
 use crate::support::service::Client;
 use crate::support::world::{CATEGORIES, Draft, World, instant, with};
 
 /// A request that waits for its turn.
 pub type Job<'a> = Box<dyn FnOnce() -> Answer + Send + 'a>;
-
-/// Sends requests at the same moment.
-pub fn at_once(jobs: Vec<Job<'_>>) -> Vec<Answer> {
-    let barrier = Barrier::new(jobs.len());
-    std::thread::scope(|scope| {
-        let senders: Vec<_> = jobs
-            .into_iter()
-            .map(|job| {
-                let barrier = &barrier;
-                scope.spawn(move || {
-                    barrier.wait();
-                    job()
-                })
-            })
-            .collect();
-        senders.into_iter().map(|sender| sender.join().unwrap()).collect()
-    })
-}
 
 /// A step of a partnership's life that needs no body.
 #[track_caller]
@@ -235,14 +217,8 @@ fn all_that_is_wrong_with_a_draft_is_told_at_once() {
     );
     let form = world.operator.post("/v1/partnerships", wrong.clone()).expect(422);
     assert!(form.has("/cup", "wrong_format"), "{form}");
+    // Null is as good as nothing.
     let refused = world.operator.post("/v1/partnerships", with(&wrong, json!({"cup": null}))).expect(422);
-    assert!(
-        refused.violations().iter().any(|(pointer, _)| pointer == "/cup"),
-        "null is left out in a patch only: {refused}"
-    );
-    let mut wrong = wrong;
-    wrong.as_object_mut().unwrap().remove("cup");
-    let refused = world.operator.post("/v1/partnerships", wrong).expect(422);
     let expected: BTreeSet<(String, String)> = [
         ("/call", "unknown_reference"),
         ("/ateco", "unknown_code"),
@@ -421,7 +397,7 @@ fn a_member_sees_everything_and_changes_nothing() {
     let path = format!("/v1/partnerships/{}", draft.id);
     world.second.get(&path).expect(404);
     let body = world.member_body(&draft.id, &world.operators[1], "accredited_operator");
-    let own = world.operator.post("/v1/members", body.clone()).expect(201).id();
+    let own = world.operator.post("/v1/members", body).expect(201).id();
     assert_eq!(world.second.get(&path).expect(200).body, world.operator.get(&path).expect(200).body);
     assert_eq!(world.second.all("/v1/members").len(), 5);
     assert!(broken(&world.second, &draft.id).is_empty());
@@ -675,7 +651,7 @@ fn an_operator_in_charge_is_accredited_and_its_workers_dote_valid() {
 fn a_partnership_lives_from_draft_to_conclusion() {
     let mut world = World::new();
     let draft = world.draft("p-1", 1);
-    let id = draft.id.clone();
+    let id = draft.id;
     let submitted = step(&world.operator, &id, "submission").expect(200);
     assert_eq!(submitted.header("etag"), Some("\"2\""));
     let submitted = submitted.json();
@@ -967,7 +943,7 @@ fn an_activation_is_judged_by_the_composition_of_its_day() {
 fn applications_are_taken_within_their_window_by_the_italian_day() {
     let mut world = World::new();
     let draft = world.draft("p-1", 1);
-    let id = draft.id.clone();
+    let id = draft.id;
     change_call(&world, json!({"applications_from": "2012-08-01"})).expect(200);
     let outside = |world: &World| {
         let refused = step(&world.operator, &id, "submission").expect(422);
