@@ -397,7 +397,7 @@ fn a_member_sees_everything_and_changes_nothing() {
     let path = format!("/v1/partnerships/{}", draft.id);
     world.second.get(&path).expect(404);
     let body = world.member_body(&draft.id, &world.operators[1], "accredited_operator");
-    let own = world.operator.post("/v1/members", body.clone()).expect(201).id();
+    let own = world.operator.post("/v1/members", body).expect(201).id();
     assert_eq!(world.second.get(&path).expect(200).body, world.operator.get(&path).expect(200).body);
     assert_eq!(world.second.all("/v1/members").len(), 5);
     assert!(broken(&world.second, &draft.id).is_empty());
@@ -651,7 +651,7 @@ fn an_operator_in_charge_is_accredited_and_its_workers_dote_valid() {
 fn a_partnership_lives_from_draft_to_conclusion() {
     let mut world = World::new();
     let draft = world.draft("p-1", 1);
-    let id = draft.id.clone();
+    let id = draft.id;
     let submitted = step(&world.operator, &id, "submission").expect(200);
     assert_eq!(submitted.header("etag"), Some("\"2\""));
     let submitted = submitted.json();
@@ -943,7 +943,7 @@ fn an_activation_is_judged_by_the_composition_of_its_day() {
 fn applications_are_taken_within_their_window_by_the_italian_day() {
     let mut world = World::new();
     let draft = world.draft("p-1", 1);
-    let id = draft.id.clone();
+    let id = draft.id;
     change_call(&world, json!({"applications_from": "2012-08-01"})).expect(200);
     let outside = |world: &World| {
         let refused = step(&world.operator, &id, "submission").expect(422);
