@@ -79,18 +79,18 @@ pub fn membership(member: &Member) -> Membership {
     }
 }
 
-/// Rules of composition that a change would break and that held before it (invariants 1 to 3): today, and on the day after
-/// somebody leaves, so that a departure announced for tomorrow is judged like one of today.
+/// Rules of composition that a change would break and that held before it (invariants 1 to 3): today, and on every day of the
+/// partnership's life from which on somebody comes or is gone. So a departure announced for later is judged like one of today,
+/// and one of today knows of those announced.
 pub fn check_change(before: &Network, after: &Network, terms: Terms<'_>) -> Vec<Violation> {
-    let mut days = vec![terms.today];
-    days.extend(
-        after
-            .members
-            .iter()
-            .filter(|member| !before.members.contains(member))
-            .filter_map(|member| member.left_on?.checked_add_days(Days::new(1)))
-            .filter(|day| *day > terms.today),
-    );
+    let turns = after.members.iter().flat_map(|member| {
+        let gone_from = member.left_on.and_then(|left| left.checked_add_days(Days::new(1)));
+        [Some(member.joined_on), gone_from].into_iter().flatten()
+    });
+    let mut days: Vec<NaiveDate> = turns.filter(|day| terms.today < *day && *day <= terms.ends_on).collect();
+    days.push(terms.today);
+    days.sort_unstable();
+    days.dedup();
     let judge =
         |network: &Network, day: NaiveDate| check_composition(&network.composition(day), terms.rules, terms.today);
     let mut broken: Vec<Finding> = Vec::new();
@@ -122,3 +122,6 @@ pub fn check_leaving(member: &Member, before: Option<&Member>, network: &Network
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,10 +9,13 @@
 
 mod actions;
 mod architecture;
+mod calls;
 mod embedded;
 mod feed_order;
+mod members;
 mod openapi;
 mod organisations;
+mod partnerships;
 mod process;
 mod schema;
 mod support;

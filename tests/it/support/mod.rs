@@ -2,8 +2,10 @@
 
 pub mod http;
 pub mod postgres;
+pub mod scene;
 pub mod service;
 pub mod world;
 
+pub use scene::Scene;
 pub use service::Service;
 pub use world::World;
