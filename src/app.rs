@@ -6,12 +6,18 @@ use actix_web::web;
 
 use crate::actions::Actions;
 use crate::calls::Calls;
+use crate::cohorts::Cohorts;
 use crate::feed::ops::Source;
 use crate::http::endpoint::Api;
 use crate::members::Members;
 use crate::organisations::Organisations;
+use crate::outcomes::Outcomes;
+use crate::participants::Participants;
 use crate::partnerships::Partnerships;
-use crate::{actions, calls, docs, feed, health, identity, members, organisations, partnerships, vocabularies};
+use crate::{
+    actions, calls, cohorts, docs, feed, health, identity, members, organisations, outcomes, participants,
+    partnerships, vocabularies,
+};
 
 /// All operations. Built once: every worker registers the same.
 pub fn api() -> &'static Api {
@@ -24,7 +30,10 @@ pub fn api() -> &'static Api {
         calls::routes::register(&mut api);
         partnerships::routes::register(&mut api);
         members::routes::register(&mut api);
+        cohorts::routes::register(&mut api);
+        participants::routes::register(&mut api);
         actions::routes::register(&mut api);
+        outcomes::routes::register(&mut api);
         feed::routes::register(&mut api);
         api
     });
@@ -39,7 +48,10 @@ pub fn feed_sources() -> &'static [Source] {
             Source::of::<Calls>(),
             Source::of::<Partnerships>(),
             Source::of::<Members>(),
+            Source::of::<Cohorts>(),
+            Source::of::<Participants>(),
             Source::of::<Actions>(),
+            Source::of::<Outcomes>(),
         ]
     });
     &SOURCES

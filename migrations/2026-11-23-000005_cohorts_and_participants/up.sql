@@ -64,6 +64,7 @@ CREATE UNIQUE INDEX participant_external_id_uq ON participant (source_organisati
 -- A worker is in one partnership at a time, and a Dote belongs to one participant at a time (domain invariant 8).
 CREATE UNIQUE INDEX participant_worker_current_uq ON participant (worker_index) WHERE deleted_at IS NULL AND left_on IS NULL;
 CREATE UNIQUE INDEX participant_dote_current_uq ON participant (dote_number) WHERE deleted_at IS NULL AND left_on IS NULL;
+CREATE INDEX participant_dote_ix ON participant (dote_number) WHERE deleted_at IS NULL;
 CREATE INDEX participant_worker_ix ON participant (worker_index) WHERE deleted_at IS NULL;
 CREATE INDEX participant_partnership_ix ON participant (partnership_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX participant_cohort_ix ON participant (cohort_id, id) WHERE deleted_at IS NULL;

@@ -1,7 +1,11 @@
 //! Cohorts (gruppi di lavoratori): workers accompanied together by one accredited operator.
 
 pub mod model;
+pub mod ops;
+pub mod routes;
+pub mod rules;
 pub mod store;
+pub mod wire;
 
 use uuid::Uuid;
 

@@ -1,12 +1,22 @@
 //! Cohorts in the database.
 
-use chrono::NaiveDate;
+use std::collections::HashSet;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::dsl::exists;
+use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::model::Cohort;
+use super::wire::CohortFilter;
+use crate::db::schema::{action, cohort, participant, sight};
+use crate::db::threads::QueryError;
+use crate::db::{Conn, Fault};
+use crate::http::page::Page;
 use crate::ids::Id;
 use crate::organisations::Organisations;
 use crate::partnerships::Partnerships;
-use crate::stored;
+use crate::{keyset, stored};
 
 stored! {
     cohort => Cohort {
@@ -18,4 +28,58 @@ stored! {
         province: Option<String>,
         agreement_on: Option<NaiveDate>,
     }
+}
+
+/// A page of cohorts.
+pub fn list(
+    conn: &mut Conn,
+    filter: &CohortFilter,
+    page: &Page,
+    sees: Option<Uuid>,
+) -> Result<Vec<Cohort>, QueryError> {
+    let mut query = cohort::table.filter(cohort::deleted_at.is_null()).select(Row::as_select()).into_boxed();
+    if let Some(organisation) = sees {
+        query =
+            query
+                .filter(cohort::partnership_id.eq_any(
+                    sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id),
+                ));
+    }
+    if let Some(partnership) = filter.partnership {
+        query = query.filter(cohort::partnership_id.eq(partnership));
+    }
+    if let Some(operator) = filter.operator {
+        query = query.filter(cohort::operator_organisation_id.eq(operator));
+    }
+    if let Some(company) = filter.crisis_company {
+        query = query.filter(cohort::crisis_company_id.eq(company));
+    }
+    if let Some(province) = &filter.province {
+        query = query.filter(cohort::province.eq(province));
+    }
+    if let Some(external_id) = &filter.external_id {
+        query = query.filter(cohort::external_id.eq(external_id));
+    }
+    if let Some(since) = filter.updated_since {
+        query = query.filter(cohort::updated_at.ge(since));
+    }
+    keyset!(query, page, cohort, { "created_at" => created_at: DateTime<Utc>, "updated_at" => updated_at: DateTime<Utc> });
+    Ok(records(query.load(conn)?)?)
+}
+
+/// Which of these cohorts a live participant or action refers to.
+pub fn referenced(conn: &mut Conn, ids: &[Uuid]) -> Result<HashSet<Uuid>, Fault> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let workers =
+        participant::table.filter(participant::cohort_id.eq(cohort::id)).filter(participant::deleted_at.is_null());
+    let actions =
+        action::table.filter(action::cohort_id.eq(cohort::id.nullable())).filter(action::deleted_at.is_null());
+    let found: Vec<Uuid> = cohort::table
+        .filter(cohort::id.eq_any(ids))
+        .filter(exists(workers).or(exists(actions)))
+        .select(cohort::id)
+        .load(conn)?;
+    Ok(found.into_iter().collect())
 }

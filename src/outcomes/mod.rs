@@ -1,7 +1,13 @@
 //! Outcomes (esiti): what became of a participant, and whether it counts as a placement.
 
 pub mod model;
+pub mod ops;
+pub mod placement;
+pub mod routes;
+pub mod rules;
 pub mod store;
+pub mod views;
+pub mod wire;
 
 use uuid::Uuid;
 

@@ -1,7 +1,12 @@
 //! Participants (lavoratori destinatari): workers with a Dote, taken in charge by an accredited operator.
 
 pub mod model;
+pub mod ops;
+pub mod routes;
+pub mod rules;
 pub mod store;
+pub mod views;
+pub mod wire;
 
 use uuid::Uuid;
 

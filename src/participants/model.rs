@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::calls::model::DotePath;
 use crate::code_enum;
@@ -62,6 +63,68 @@ impl Participant {
     pub fn dote_holds_on(&self, day: NaiveDate) -> bool {
         (self.dote_from..=self.dote_to).contains(&day)
     }
+
+    /// Whether the worker is in the operator's charge on `day`, with a Dote that is valid (invariant 2).
+    pub fn in_charge_on(&self, day: NaiveDate) -> bool {
+        self.left_on.is_none() && self.taken_charge_on.is_some_and(|taken| taken <= day) && self.dote_holds_on(day)
+    }
+
+    /// How long the worker is there.
+    pub fn stay(&self) -> Stay {
+        Stay {
+            id: self.meta.id,
+            worker_index: self.worker_index.clone(),
+            dote_number: self.dote_number.clone(),
+            taken_charge_on: self.taken_charge_on,
+            left_on: self.left_on,
+        }
+    }
+}
+
+/// A worker's time in one partnership, under one Dote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stay {
+    /// The participant.
+    pub id: Uuid,
+    /// Blind index of the worker's tax code.
+    pub worker_index: Vec<u8>,
+    /// Number of the Dote.
+    pub dote_number: String,
+    /// First day.
+    pub taken_charge_on: Option<NaiveDate>,
+    /// The day on which the worker is free for others again.
+    pub left_on: Option<NaiveDate>,
+}
+
+impl Stay {
+    /// The days from the taking in charge until before the leaving. Who waits to be taken in charge holds the place from
+    /// today on; who left without having been has held none.
+    fn days(&self, today: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
+        match (self.taken_charge_on, self.left_on) {
+            (Some(from), left) => Some((from, left.unwrap_or(NaiveDate::MAX))),
+            (None, None) => Some((today, NaiveDate::MAX)),
+            (None, Some(_)) => None,
+        }
+    }
+
+    /// Whether the two have a day in common.
+    pub fn overlaps(&self, other: &Self, today: NaiveDate) -> bool {
+        match (self.days(today), other.days(today)) {
+            (Some((from, until)), Some((other_from, other_until))) => from < other_until && other_from < until,
+            _ => false,
+        }
+    }
+}
+
+/// The days on which something is recorded of a participant that rests on the Dote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// First day of attendance.
+    pub attended_from: Option<NaiveDate>,
+    /// Last day of attendance.
+    pub attended_to: Option<NaiveDate>,
+    /// First day of the earliest outcome.
+    pub outcome_from: Option<NaiveDate>,
 }
 
 /// Who the worker is.

@@ -1,15 +1,25 @@
 //! Participants in the database.
 
-use chrono::NaiveDate;
+use std::collections::{HashMap, HashSet};
 
-use super::model::{ExitReason, Participant};
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Bytea, Date, Nullable, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use super::model::{ExitReason, Participant, Recorded, Stay};
+use super::wire::ParticipantFilter;
 use crate::calls::model::DotePath;
 use crate::cohorts::Cohorts;
+use crate::db::schema::{participant, sight};
+use crate::db::threads::QueryError;
+use crate::db::{Conn, Fault};
+use crate::http::page::Page;
 use crate::ids::Id;
 use crate::organisations::Organisations;
 use crate::partnerships::Partnerships;
-use crate::stored;
 use crate::vocabularies::terms::{EntryStatus, Sex};
+use crate::{keyset, stored, vocabularies};
 
 stored! {
     participant => Participant {
@@ -33,4 +43,178 @@ stored! {
         left_on: Option<NaiveDate>,
         exit_reason: Option<ExitReason>,
     }
+}
+
+/// A page of participants.
+pub fn list(
+    conn: &mut Conn,
+    filter: &ParticipantFilter,
+    page: &Page,
+    sees: Option<Uuid>,
+) -> Result<Vec<Participant>, QueryError> {
+    let mut query = participant::table.filter(participant::deleted_at.is_null()).select(Row::as_select()).into_boxed();
+    if let Some(organisation) = sees {
+        query =
+            query
+                .filter(participant::partnership_id.eq_any(
+                    sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id),
+                ));
+    }
+    if let Some(partnership) = filter.partnership {
+        query = query.filter(participant::partnership_id.eq(partnership));
+    }
+    if let Some(cohort) = filter.cohort {
+        query = query.filter(participant::cohort_id.eq(cohort));
+    }
+    if let Some(operator) = filter.operator {
+        query = query.filter(participant::operator_organisation_id.eq(operator));
+    }
+    match filter.active {
+        Some(true) => query = query.filter(participant::left_on.is_null()),
+        Some(false) => query = query.filter(participant::left_on.is_not_null()),
+        None => {}
+    }
+    if let Some(status) = filter.entry_status {
+        query = query.filter(participant::entry_status.eq(status.as_str()));
+    }
+    if let Some(province) = &filter.province {
+        // ISTAT's code of a municipality begins with that of its province; an unknown province has none.
+        let istat = vocabularies::province(province).and_then(|found| found.attribute("istat_code")).unwrap_or("-");
+        query = query.filter(participant::municipality.like(format!("{istat}%")));
+    }
+    if let Some(external_id) = &filter.external_id {
+        query = query.filter(participant::external_id.eq(external_id));
+    }
+    if let Some(since) = filter.updated_since {
+        query = query.filter(participant::updated_at.ge(since));
+    }
+    keyset!(query, page, participant, { "created_at" => created_at: DateTime<Utc>, "updated_at" => updated_at: DateTime<Utc> });
+    Ok(records(query.load(conn)?)?)
+}
+
+/// The newest records of one worker; for an organisation: those in its charge, of partnerships that it sees.
+pub fn of_worker(
+    conn: &mut Conn,
+    worker_index: &[u8],
+    sees: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Participant>, Fault> {
+    let mut query = participant::table
+        .filter(participant::worker_index.eq(worker_index.to_vec()))
+        .filter(participant::deleted_at.is_null())
+        .select(Row::as_select())
+        .into_boxed();
+    if let Some(organisation) = sees {
+        query =
+            query
+                .filter(participant::operator_organisation_id.eq(organisation))
+                .filter(participant::partnership_id.eq_any(
+                    sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id),
+                ));
+    }
+    records(query.order((participant::created_at.desc(), participant::id.desc())).limit(limit).load(conn)?)
+}
+
+type StayRow = (Uuid, Vec<u8>, String, Option<NaiveDate>, Option<NaiveDate>);
+
+/// The stays, in any partnership, of these workers or under these Doti.
+pub fn stays(conn: &mut Conn, workers: &[&[u8]], dotes: &[&str]) -> Result<Vec<Stay>, Fault> {
+    if workers.is_empty() && dotes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let columns = (
+        participant::id,
+        participant::worker_index,
+        participant::dote_number,
+        participant::taken_charge_on,
+        participant::left_on,
+    );
+    let live = participant::table.filter(participant::deleted_at.is_null()).select(columns);
+    let mut rows: Vec<StayRow> = live.filter(participant::worker_index.eq_any(workers)).load(conn)?;
+    rows.extend(live.filter(participant::dote_number.eq_any(dotes)).load::<StayRow>(conn)?);
+    let mut seen = HashSet::new();
+    Ok(rows
+        .into_iter()
+        .filter(|row| seen.insert(row.0))
+        .map(|(id, worker_index, dote_number, taken_charge_on, left_on)| Stay {
+            id,
+            worker_index,
+            dote_number,
+            taken_charge_on,
+            left_on,
+        })
+        .collect())
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
+/// Which of these participants an action's attendance or a live outcome refers to.
+pub fn referenced(conn: &mut Conn, ids: &[Uuid]) -> Result<HashSet<Uuid>, Fault> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    // The table `attendance` leaves out actions that do not count; these name their workers all the same.
+    let found: Vec<Found> = diesel::sql_query(
+        "SELECT p.id FROM participant p WHERE p.id = ANY ($1) AND ( \
+         EXISTS (SELECT FROM outcome o WHERE o.participant_id = p.id AND o.deleted_at IS NULL) \
+         OR EXISTS (SELECT FROM attendance t WHERE t.participant_id = p.id) \
+         OR EXISTS (SELECT FROM action a WHERE a.partnership_id = p.partnership_id AND a.deleted_at IS NULL \
+                    AND a.attendance @> jsonb_build_array(jsonb_build_object('participant_id', p.id))))",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .load(conn)?;
+    Ok(found.into_iter().map(|row| row.id).collect())
+}
+
+#[derive(QueryableByName)]
+struct RecordedRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Nullable<Date>)]
+    attended_from: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<Date>)]
+    attended_to: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<Date>)]
+    outcome_from: Option<NaiveDate>,
+}
+
+/// The days on which something is recorded of these participants that rests on their Dote.
+pub fn recorded(conn: &mut Conn, ids: &[Uuid]) -> Result<HashMap<Uuid, Recorded>, Fault> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<RecordedRow> = diesel::sql_query(
+        "SELECT p AS id, (SELECT min(from_on) FROM attendance WHERE participant_id = p) AS attended_from, \
+                (SELECT max(to_on) FROM attendance WHERE participant_id = p) AS attended_to, \
+                (SELECT min(starts_on) FROM outcome WHERE participant_id = p AND deleted_at IS NULL AND state <> 'withdrawn') AS outcome_from \
+         FROM UNNEST($1) AS p",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|RecordedRow { id, attended_from, attended_to, outcome_from }| {
+            (id, Recorded { attended_from, attended_to, outcome_from })
+        })
+        .collect())
+}
+
+/// Carries corrected workers into their attendance, on which the rules about double financing rest.
+pub fn correct_attendance(conn: &mut Conn, workers: &[(Uuid, &[u8])]) -> Result<(), Fault> {
+    if workers.is_empty() {
+        return Ok(());
+    }
+    let (ids, indexes): (Vec<Uuid>, Vec<&[u8]>) = workers.iter().copied().unzip();
+    diesel::sql_query(
+        "UPDATE attendance a SET worker_index = w.worker_index FROM UNNEST($1, $2) AS w (id, worker_index) \
+         WHERE a.participant_id = w.id",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .bind::<Array<Bytea>, _>(indexes)
+    .execute(conn)?;
+    Ok(())
 }

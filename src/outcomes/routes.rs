@@ -1,0 +1,142 @@
+//! Operations on outcomes.
+
+use actix_web::http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::model::Outcome;
+use super::ops::Act;
+use super::wire::{Outcome as View, OutcomeFilter, OutcomeWithdrawal, Verification};
+use super::{Outcomes, store};
+use crate::batch::{Idempotency, Item, Target, Verb};
+use crate::db::Conn;
+use crate::db::threads::QueryError;
+use crate::error::{Code, Problem};
+use crate::http::crud::{self, Exposed};
+use crate::http::endpoint::{About, Api, Described, Operation};
+use crate::http::extract::{Body, IdempotencyKey, MayMatch, PathId};
+use crate::http::page::Page;
+use crate::http::permit::Permit;
+use crate::http::respond::Changed;
+use crate::identity::scopes::{OutcomesRead, OutcomesVerify, OutcomesWrite, Scope};
+
+impl Exposed for Outcomes {
+    type Read = OutcomesRead;
+    type Write = OutcomesWrite;
+    type Filter = OutcomeFilter;
+    const SORTS: &'static [&'static str] = &["created_at", "updated_at", "starts_on"];
+    const MEANING: &'static str = "An outcome (esito): what became of a participant, how far it is proven, and whether it counts as a placement under the call.";
+    const WRITING: &'static str = "The operator in charge of the worker declares it, also after the partnership was concluded. A notice or a VAT number makes it evidenced. \
+        A verified outcome is not changed but withdrawn; a change to a disputed one puts it up for verification again.";
+
+    fn example() -> Value {
+        json!({"external_id": "e-0001", "participant": {"external_id": "w-0001"}, "kind": "employment", "contract_type": "A.02.00", "working_time": "F",
+               "employer_tax_code": "99999928882", "starts_on": "2012-10-01", "ends_on": "2013-09-30", "cob": "1201512345678901", "ccnl": "C011", "profession": "6.2.1"})
+    }
+
+    fn list(
+        conn: &mut Conn,
+        filter: &OutcomeFilter,
+        page: &Page,
+        sight: Option<Uuid>,
+    ) -> Result<Vec<Outcome>, QueryError> {
+        store::list(conn, filter, page, sight)
+    }
+
+    fn sort_value(record: &Outcome, sort: &str) -> Value {
+        match sort {
+            "starts_on" => json!(record.starts_on),
+            other => crud::common_sort_value(record, other),
+        }
+    }
+}
+
+/// Registers the operations.
+pub fn register(api: &mut Api) {
+    crud::register::<Outcomes>(api);
+    api.with_example(
+        Method::POST,
+        "/v1/outcomes/{id}/verification",
+        about(
+            "verify_outcome",
+            "Verify or dispute an outcome",
+            "The Dote system compares it with the employers' notices (comunicazioni obbligatorie). What is evidenced, verified or disputed can be decided on, again too; what is \
+             only declared cannot. A dispute states its reason.",
+        ),
+        Some(json!({"verdict": "disputed", "reason": "La comunicazione risulta annullata"})),
+        verify,
+    );
+    api.with_example(
+        Method::POST,
+        "/v1/outcomes/{id}/withdrawal",
+        about(
+            "withdraw_outcome",
+            "Withdraw an outcome",
+            "The operator in charge takes it back (ritiro), in whatever state it is. It stays on record, counts no more, and its notice is free for another outcome. An empty \
+             object will do as body.",
+        ),
+        Some(json!({"reason": "Il lavoratore non ha preso servizio"})),
+        withdraw,
+    );
+}
+
+fn about(id: &str, summary: &str, description: &str) -> About {
+    About { id: id.to_owned(), tag: "outcomes", summary: summary.to_owned(), description: description.to_owned() }
+}
+
+/// The outcome after a step of its life.
+pub struct Stepped(Changed<View>);
+
+impl actix_web::Responder for Stepped {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, request: &actix_web::HttpRequest) -> actix_web::HttpResponse {
+        self.0.respond_to(request)
+    }
+}
+
+impl Described for Stepped {
+    fn describe(operation: &mut Operation) {
+        Changed::<View>::describe(operation);
+        operation.problems(&[Code::NotYours, Code::WrongState]);
+    }
+}
+
+async fn take_step<S: Scope>(
+    permit: &Permit<S>,
+    id: &PathId,
+    version: &MayMatch,
+    idempotency: Option<Idempotency>,
+    act: Act,
+) -> Result<Stepped, Problem> {
+    let item = Item::<Outcomes> {
+        caller: permit.caller().clone(),
+        target: Target::Id(id.0),
+        verb: Verb::Act(act),
+        if_version: version.0,
+        idempotency,
+    };
+    crud::apply(permit, item).await.map(Stepped)
+}
+
+async fn verify(
+    permit: Permit<OutcomesVerify>,
+    id: PathId,
+    version: MayMatch,
+    key: IdempotencyKey,
+    body: Body<Verification>,
+) -> Result<Stepped, Problem> {
+    let idempotency = key.over(&permit.caller().client_id, &body.digest);
+    take_step(&permit, &id, &version, idempotency, Act::Verify(body.value)).await
+}
+
+async fn withdraw(
+    permit: Permit<OutcomesWrite>,
+    id: PathId,
+    version: MayMatch,
+    key: IdempotencyKey,
+    body: Body<OutcomeWithdrawal>,
+) -> Result<Stepped, Problem> {
+    let idempotency = key.over(&permit.caller().client_id, &body.digest);
+    take_step(&permit, &id, &version, idempotency, Act::Withdraw(body.value)).await
+}

@@ -1,0 +1,201 @@
+//! Outcomes as they are kept and shown: the employer is sealed, and whether it is a placement is worked out for the reader.
+
+use std::collections::{BTreeSet, HashMap};
+
+use uuid::Uuid;
+
+use super::model::Outcome;
+use super::placement::{self, Circumstances};
+use super::rules::Codes;
+use super::wire::{self, OutcomeInput, Placement};
+use super::{Outcomes, store};
+use crate::batch::{Context, Draft};
+use crate::calls::model::Call;
+use crate::cohorts::model::Cohort;
+use crate::db::{Conn, Fault, Stored};
+use crate::identifiers::OrganisationTaxCode;
+use crate::identity::Caller;
+use crate::ids::Id;
+use crate::organisations::model::Organisation;
+use crate::participants::model::Participant;
+use crate::participants::views::may_see;
+use crate::partnerships;
+use crate::partnerships::model::Partnership;
+use crate::vault::Vault;
+use crate::vocabularies::terms::OutcomeState;
+
+/// What a sealed employer belongs to.
+const PLACE: &str = "outcome.employer";
+
+/// Opens the employer's tax code. That it cannot be is a fault of ours.
+pub fn open(record: &Outcome, vault: &Vault) -> Result<Option<String>, Fault> {
+    let Some(sealed) = &record.employer_sealed else { return Ok(None) };
+    let plain =
+        vault.open(PLACE, record.meta.id, sealed).map_err(|error| Fault::DeserializationError(Box::new(error)))?;
+    String::from_utf8(plain).map(Some).map_err(|error| Fault::DeserializationError(Box::new(error)))
+}
+
+/// The record that an input makes; its state is decided afterwards.
+pub fn record(
+    draft: &Draft<'_, Outcomes>,
+    input: &OutcomeInput,
+    codes: Codes,
+    participant: &Participant,
+    context: &Context,
+) -> Outcome {
+    let before = draft.before.as_ref();
+    let Codes { employer, cob, previous_cob, ccnl, profession } = codes;
+    let (employer_sealed, employer_index) = seal(before, employer.as_ref(), draft.meta.id, context).unzip();
+    Outcome {
+        meta: draft.meta.clone(),
+        partnership_id: participant.partnership_id,
+        participant_id: Id::new(participant.meta.id),
+        kind: input.kind,
+        contract_type: input.contract_type.clone(),
+        working_time: input.working_time,
+        employer_sealed,
+        employer_index,
+        starts_on: input.starts_on,
+        ends_on: input.ends_on,
+        cob,
+        previous_cob,
+        cob_annulled: input.cob_annulled,
+        ccnl,
+        profession,
+        vat_opened_on: input.vat_opened_on,
+        state: OutcomeState::Declared,
+        state_reason: None,
+        state_changed_on: context.today(),
+    }
+}
+
+/// Sealing twice looks different: where the employer is the same, what is sealed already stays, so that nothing seems changed.
+fn seal(
+    before: Option<&Outcome>,
+    employer: Option<&OrganisationTaxCode>,
+    id: Uuid,
+    context: &Context,
+) -> Option<(Vec<u8>, Vec<u8>)> {
+    let code = employer?.as_str();
+    let index = context.vault.index(code);
+    let kept = before
+        .filter(|before| before.employer_index.as_ref() == Some(&index))
+        .and_then(|before| before.employer_sealed.clone());
+    Some((kept.unwrap_or_else(|| context.vault.seal(&context.ids, PLACE, id, code.as_bytes())), index))
+}
+
+/// What the views of several outcomes rest on.
+struct Surroundings {
+    participants: HashMap<Uuid, Participant>,
+    siblings: HashMap<Uuid, Vec<Outcome>>,
+    calls: HashMap<Uuid, (Partnership, Call)>,
+    /// Blind indexes of the companies that the workers of cohorts come from.
+    companies: HashMap<Uuid, Vec<u8>>,
+}
+
+impl Surroundings {
+    fn of(conn: &mut Conn, shown: &[(&Outcome, &Caller)], vault: &Vault) -> Result<Self, Fault> {
+        let ids = unique(shown.iter().map(|(outcome, _)| outcome.participant_id.uuid()));
+        let participants: HashMap<Uuid, Participant> = fetched(conn, &ids)?;
+        let mut siblings: HashMap<Uuid, Vec<Outcome>> = HashMap::new();
+        for outcome in store::of_participants(conn, &ids)? {
+            siblings.entry(outcome.participant_id.uuid()).or_default().push(outcome);
+        }
+        let partnerships = unique(shown.iter().map(|(outcome, _)| outcome.partnership_id.uuid()));
+        let cohorts = unique(participants.values().map(|participant| participant.cohort_id.uuid()));
+        let cohorts: HashMap<Uuid, Cohort> = fetched(conn, &cohorts)?;
+        let company_of = |cohort: &Cohort| cohort.crisis_company_id.map(Id::uuid);
+        let organisations = unique(cohorts.values().filter_map(company_of));
+        let indexes: HashMap<Uuid, Vec<u8>> = fetched::<Organisation>(conn, &organisations)?
+            .into_iter()
+            .map(|(id, organisation)| (id, vault.index(organisation.tax_code.as_str())))
+            .collect();
+        let companies =
+            cohorts.iter().filter_map(|(id, cohort)| Some((*id, indexes.get(&company_of(cohort)?)?.clone()))).collect();
+        Ok(Self { participants, siblings, calls: partnerships::store::with_calls(conn, &partnerships)?, companies })
+    }
+
+    fn placement(&self, outcome: &Outcome) -> Option<Placement> {
+        let participant = self.participants.get(&outcome.participant_id.uuid())?;
+        let (_, call) = self.calls.get(&outcome.partnership_id.uuid())?;
+        let siblings: Vec<&Outcome> = self.siblings.get(&participant.meta.id).into_iter().flatten().collect();
+        let dismissed_by = self.companies.get(&participant.cohort_id.uuid()).map(Vec::as_slice);
+        Some(placement::judge(outcome, Circumstances { siblings: &siblings, rules: &call.rules, dismissed_by }))
+    }
+}
+
+fn unique(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+    ids.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn fetched<T: Stored>(conn: &mut Conn, ids: &[Uuid]) -> Result<HashMap<Uuid, T>, Fault> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    Ok(T::fetch(conn, ids)?.into_iter().map(|record| (record.meta().id, record)).collect())
+}
+
+/// What each caller is shown.
+pub fn views(conn: &mut Conn, shown: &[(&Outcome, &Caller)], vault: &Vault) -> Result<Vec<wire::Outcome>, Fault> {
+    let around = Surroundings::of(conn, shown, vault)?;
+    shown
+        .iter()
+        .map(|(outcome, caller)| {
+            // Neither participant nor call can be gone while an outcome rests on them.
+            let placement = around.placement(outcome).ok_or(Fault::NotFound)?;
+            let participant = around.participants.get(&outcome.participant_id.uuid());
+            let sees_employer = participant.is_some_and(|participant| may_see(participant, caller));
+            let employer = if sees_employer { open(outcome, vault)? } else { None };
+            Ok(view(outcome, employer, placement))
+        })
+        .collect()
+}
+
+fn view(record: &Outcome, employer_tax_code: Option<String>, placement: Placement) -> wire::Outcome {
+    let Outcome {
+        meta,
+        partnership_id,
+        participant_id,
+        kind,
+        contract_type,
+        working_time,
+        employer_sealed: _,
+        employer_index: _,
+        starts_on,
+        ends_on,
+        cob,
+        previous_cob,
+        cob_annulled,
+        ccnl,
+        profession,
+        vat_opened_on,
+        state,
+        state_reason,
+        state_changed_on,
+    } = record.clone();
+    wire::Outcome {
+        id: meta.id,
+        version: meta.version,
+        created_at: meta.created_at,
+        updated_at: meta.updated_at,
+        external_id: meta.external_id,
+        partnership_id: partnership_id.uuid(),
+        participant_id: participant_id.uuid(),
+        kind,
+        contract_type,
+        working_time,
+        employer_tax_code,
+        starts_on,
+        ends_on,
+        cob: cob.map(|cob| cob.as_str().to_owned()),
+        previous_cob: previous_cob.map(|cob| cob.as_str().to_owned()),
+        cob_annulled,
+        ccnl: ccnl.map(|ccnl| ccnl.as_str().to_owned()),
+        profession: profession.map(|profession| profession.as_str().to_owned()),
+        vat_opened_on,
+        state,
+        state_reason,
+        state_changed_on,
+        placement,
+    }
+}

@@ -1,0 +1,88 @@
+//! Operations on participants.
+
+use actix_web::http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::model::Participant;
+use super::wire::{Participant as View, ParticipantFilter, ParticipantLookup};
+use super::{Participants, store};
+use crate::batch::Resource as _;
+use crate::db::Conn;
+use crate::db::threads::QueryError;
+use crate::error::{Problem, Violation};
+use crate::http::crud::{self, Exposed};
+use crate::http::endpoint::{About, Api};
+use crate::http::extract::Body;
+use crate::http::page::{MAX_LIMIT, Page};
+use crate::http::permit::Permit;
+use crate::http::respond::Items;
+use crate::identifiers::PersonTaxCode;
+use crate::identity::Caller;
+use crate::identity::scopes::{ParticipantsRead, ParticipantsWrite};
+
+impl Exposed for Participants {
+    type Read = ParticipantsRead;
+    type Write = ParticipantsWrite;
+    type Filter = ParticipantFilter;
+    const SORTS: &'static [&'static str] = &["created_at", "updated_at"];
+    const MEANING: &'static str = "A participant (lavoratore destinatario): one worker with a Dote ricollocazione in a cohort. Tax code and names are shown to the operator in \
+        charge, the region and the Dote system; other members see a pseudonym.";
+    const WRITING: &'static str = "The operator in charge writes it, from the partnership's draft to its end. A worker has at most one active Dote and is in at most one \
+        partnership at a time. From the submission on, a partnership keeps at least one worker in charge.";
+
+    fn example() -> Value {
+        json!({"external_id": "w-0001", "cohort": {"external_id": "pt-001-c-01"}, "tax_code": "VRFLFA70A01F205B", "given_name": "Alfa", "family_name": "Verifica",
+               "sex": "male", "birth_year": 1970, "municipality": "015146", "education_level": "USG", "entry_status": "cigs", "unemployed_since": "2012-03-01",
+               "dote": {"number": "DR-000001", "path": "job_placement", "valid_from": "2012-07-01", "valid_to": "2013-06-30"}, "taken_charge_on": "2012-07-09"})
+    }
+
+    fn list(
+        conn: &mut Conn,
+        filter: &ParticipantFilter,
+        page: &Page,
+        sight: Option<Uuid>,
+    ) -> Result<Vec<Participant>, QueryError> {
+        store::list(conn, filter, page, sight)
+    }
+
+    fn sort_value(record: &Participant, sort: &str) -> Value {
+        crud::common_sort_value(record, sort)
+    }
+}
+
+/// Registers the operations.
+pub fn register(api: &mut Api) {
+    crud::register::<Participants>(api);
+    api.with_example(
+        Method::POST,
+        "/v1/participants/lookup",
+        About {
+            id: "find_participants".to_owned(),
+            tag: "participants",
+            summary: "Find a worker's records by tax code".to_owned(),
+            description: "The worker's participants for whom the caller is shown personal data, newest first, on one page: all for the region and the Dote system, those in its \
+                own charge for an operator. Whoever may not see the worker gets the same empty page as for a worker who is not known. By POST, since a tax code must not \
+                stand in a URL; nothing is changed."
+                .to_owned(),
+        },
+        Some(json!({"tax_code": "VRFLFA70A01F205B"})),
+        lookup,
+    );
+}
+
+async fn lookup(permit: Permit<ParticipantsRead>, body: Body<ParticipantLookup>) -> Result<Items<View>, Problem> {
+    let caller = permit.caller().clone();
+    let code = PersonTaxCode::parse(&body.value.tax_code)
+        .map_err(|reason| Problem::invalid(vec![Violation::new("/tax_code", reason.code(), reason.detail_en())]))?;
+    permit
+        .database()
+        .query(move |conn, context| {
+            let index = context.vault.index(code.as_str());
+            let found = store::of_worker(conn, &index, caller.sight(), MAX_LIMIT)?;
+            let shown: Vec<(&Participant, &Caller)> = found.iter().map(|record| (record, caller.as_ref())).collect();
+            let views = Participants::views(conn, &shown, context)?;
+            Ok(Items::new(views, None))
+        })
+        .await
+}

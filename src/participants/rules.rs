@@ -1,0 +1,187 @@
+//! What must hold of a participant. Pure: facts in, violations out.
+
+use chrono::{Datelike as _, NaiveDate};
+
+use super::model::{Participant, Recorded, Stay};
+use super::wire::{Dote, ParticipantInput, ParticipantWarning};
+use crate::calls::model::{Call, CallRules};
+use crate::cohorts::rules::check_accreditation;
+use crate::error::{Code, Problem, Violation};
+use crate::identifiers::{self, DoteNumber, PersonTaxCode};
+use crate::members::rules::{Terms as NetworkTerms, check_change};
+use crate::organisations::model::Organisation;
+use crate::partnerships::model::Partnership;
+use crate::partnerships::network::Network;
+use crate::rules_catalogue::{ACTION_WITHIN_DOTE, OUTCOME_AFTER_DOTE, PARTICIPANT_DOTE_PATH, WORKER_ONE_ACTIVE_DOTE};
+use crate::vocabularies::checks;
+use crate::vocabularies::terms::{PartnershipState, Sex};
+
+/// What a participant is judged against.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The call's rules.
+    pub rules: &'a CallRules,
+    /// The operator in charge.
+    pub operator: &'a Organisation,
+    /// What is recorded of the participant already.
+    pub recorded: Recorded,
+    /// Today in Italy.
+    pub today: NaiveDate,
+}
+
+/// Checks codes, dates, the Dote and the taking in charge. A taking in charge that stands already is not judged again.
+pub fn check(input: &ParticipantInput, before: Option<&Participant>, terms: Terms<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    check_person(input, terms.today, &mut violations);
+    check_dote(&input.dote, terms, &mut violations);
+    check_stay(input, before, terms, &mut violations);
+    violations
+}
+
+/// The person, without the tax code, which is parsed before.
+fn check_person(input: &ParticipantInput, today: NaiveDate, violations: &mut Vec<Violation>) {
+    if input.birth_year > today.year() {
+        violations.push(Violation::new("/birth_year", "in_the_future", "The worker cannot be born in the future."));
+    }
+    for (pointer, name) in [("/given_name", &input.given_name), ("/family_name", &input.family_name)] {
+        if name.trim().is_empty() {
+            violations.push(Violation::new(pointer, "too_short", "The name is blank."));
+        }
+    }
+    let entry = input.taken_charge_on.unwrap_or(input.dote.valid_from);
+    checks::known("municipalities", "/municipality", Some(&input.municipality), entry, violations);
+    checks::known("education-levels", "/education_level", input.education_level.as_deref(), entry, violations);
+    let status = input.entry_status.as_str();
+    checks::known("entry-statuses", "/entry_status", Some(status), input.dote.valid_from, violations);
+    if input.unemployed_since.is_some_and(|since| since > today) {
+        violations.push(Violation::new("/unemployed_since", "in_the_future", "The day cannot lie in the future."));
+    }
+}
+
+fn check_dote(dote: &Dote, terms: Terms<'_>, violations: &mut Vec<Violation>) {
+    if let Err(reason) = DoteNumber::parse(&dote.number) {
+        violations.push(Violation::new("/dote/number", reason.code(), reason.detail_en()));
+    }
+    if dote.valid_to < dote.valid_from {
+        violations.push(Violation::new("/dote/valid_to", "ends_before_start", "The last day lies before the first."));
+    }
+    // Invariant 5.
+    let paths = &terms.rules.dote_paths;
+    if !paths.contains(&dote.path) {
+        let paths: Vec<&str> = paths.iter().map(|path| path.as_str()).collect();
+        let detail = format!("The workers of this call hold a Dote on: {}.", paths.join(", "));
+        violations.push(Violation::of_rule(PARTICIPANT_DOTE_PATH, "/dote/path", detail));
+    }
+    // Invariants 10 and 11, from the other side.
+    let Recorded { attended_from, attended_to, outcome_from } = terms.recorded;
+    if let Some(from) = attended_from.filter(|from| *from < dote.valid_from) {
+        let detail = format!("The worker attended actions from {from} on, and the Dote has to cover them.");
+        violations.push(Violation::of_rule(ACTION_WITHIN_DOTE, "/dote/valid_from", detail));
+    }
+    if let Some(to) = attended_to.filter(|to| *to > dote.valid_to) {
+        let detail = format!("The worker attended actions until {to}, and the Dote has to cover them.");
+        violations.push(Violation::of_rule(ACTION_WITHIN_DOTE, "/dote/valid_to", detail));
+    }
+    if let Some(from) = outcome_from.filter(|from| *from < dote.valid_from) {
+        let detail = format!("An outcome of the worker starts on {from}, and the Dote cannot start after it.");
+        violations.push(Violation::of_rule(OUTCOME_AFTER_DOTE, "/dote/valid_from", detail));
+    }
+}
+
+fn check_stay(
+    input: &ParticipantInput,
+    before: Option<&Participant>,
+    terms: Terms<'_>,
+    violations: &mut Vec<Violation>,
+) {
+    if let Some(taken) = input.taken_charge_on {
+        if taken > terms.today {
+            let detail = "The worker cannot have been taken in charge in the future.";
+            violations.push(Violation::new("/taken_charge_on", "in_the_future", detail));
+        }
+        if taken < input.dote.valid_from || input.dote.valid_to < taken {
+            let detail = "The worker is taken in charge on a day on which the Dote is valid.";
+            violations.push(Violation::new("/taken_charge_on", "outside_dote", detail));
+        }
+        if before.and_then(|before| before.taken_charge_on) != Some(taken) {
+            violations.extend(check_accreditation("/taken_charge_on", terms.operator, taken, terms.rules));
+        }
+    }
+    match (input.left_on, input.exit_reason) {
+        (Some(_), None) => {
+            let detail = "Who left did so for a reason: state it.";
+            violations.push(Violation::new("/exit_reason", "required", detail));
+        }
+        (None, Some(_)) => {
+            violations.push(Violation::new("/left_on", "required", "State the day on which the worker left."));
+        }
+        _ => {}
+    }
+    if let Some(left) = input.left_on {
+        if left > terms.today {
+            violations.push(Violation::new("/left_on", "in_the_future", "The worker cannot have left in the future."));
+        }
+        if input.taken_charge_on.is_some_and(|taken| left < taken) {
+            let detail = "The worker cannot have left before having been taken in charge.";
+            violations.push(Violation::new("/left_on", "ends_before_start", detail));
+        }
+    }
+}
+
+/// Invariant 8: refuses a worker, or a Dote, that is elsewhere at the same time. Where is not told.
+pub fn check_taken<'a>(stay: &Stay, others: impl Iterator<Item = &'a Stay>, today: NaiveDate) -> Result<(), Problem> {
+    let (mut worker, mut dote) = (false, false);
+    for other in others.filter(|other| other.id != stay.id && other.overlaps(stay, today)) {
+        worker |= other.worker_index == stay.worker_index;
+        dote |= other.dote_number == stay.dote_number;
+    }
+    let mut violations = Vec::new();
+    if worker {
+        let detail = "The worker is in charge of an operator at this time already.";
+        violations.push(Violation::of_rule(WORKER_ONE_ACTIVE_DOTE, "/tax_code", detail));
+    }
+    if dote {
+        let detail = "The Dote is in use at this time already.";
+        violations.push(Violation::of_rule(WORKER_ONE_ACTIVE_DOTE, "/dote/number", detail));
+    }
+    if violations.is_empty() { Ok(()) } else { Err(Problem::new(Code::WorkerTaken).with(violations)) }
+}
+
+/// Invariant 2: from the submission to its end a partnership keeps an operator with a worker in charge. `after` is the
+/// participant as it shall be; `None` for a deletion.
+pub fn check_departure(
+    before: &Participant,
+    after: Option<&Participant>,
+    place: (&Partnership, &Call),
+    network: &Network,
+    today: NaiveDate,
+) -> Vec<Violation> {
+    use PartnershipState as S;
+    let (partnership, call) = place;
+    let departs = before.in_charge_on(today) && !after.is_some_and(|after| after.in_charge_on(today));
+    if !departs || !matches!(partnership.state, S::Submitted | S::Approved | S::Active) {
+        return Vec::new();
+    }
+    // Only who is in charge changes: how many workers a cohort has is asked at the submission alone.
+    let mut later = network.clone();
+    let in_charge = later.in_charge.entry(before.operator_organisation_id.uuid()).or_default();
+    in_charge.with_valid_dote = in_charge.with_valid_dote.saturating_sub(1);
+    check_change(network, &later, NetworkTerms { rules: &call.rules, ends_on: partnership.ends_on, today })
+}
+
+/// What is odd about a tax code, beside what is said of the person.
+pub fn warnings(tax_code: &str, birth_year: i32, sex: Sex) -> Vec<ParticipantWarning> {
+    let sex = match sex {
+        Sex::Male => identifiers::Sex::Male,
+        Sex::Female => identifiers::Sex::Female,
+    };
+    PersonTaxCode::parse(tax_code)
+        .map(|code| code.agrees_with(birth_year, sex))
+        .unwrap_or_default()
+        .into_iter()
+        .map(|warning| ParticipantWarning { code: warning.code(), detail: warning.detail_en() })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
