@@ -1,5 +1,7 @@
 //! What must hold of a member, and of the partnership that it changes. Pure: facts in, violations out.
 
+use std::collections::BTreeSet;
+
 use chrono::{Days, NaiveDate};
 
 use super::model::Member;
@@ -79,18 +81,16 @@ pub fn membership(member: &Member) -> Membership {
     }
 }
 
-/// Rules of composition that a change would break and that held before it (invariants 1 to 3): today, and on every day of the
-/// partnership's life from which on somebody comes or is gone. So a departure announced for later is judged like one of today,
-/// and one of today knows of those announced.
+/// Rules of composition that a change would break and that held before it (invariants 1 to 3): today, and on every later day
+/// of the partnership's life on which somebody joins or has left, so that a departure announced for tomorrow is judged like
+/// one of today, and is remembered when another one goes.
 pub fn check_change(before: &Network, after: &Network, terms: Terms<'_>) -> Vec<Violation> {
-    let turns = after.members.iter().flat_map(|member| {
-        let gone_from = member.left_on.and_then(|left| left.checked_add_days(Days::new(1)));
-        [Some(member.joined_on), gone_from].into_iter().flatten()
+    let turns = before.members.iter().chain(&after.members).flat_map(|member| {
+        let gone = member.left_on.and_then(|left| left.checked_add_days(Days::new(1)));
+        [Some(member.joined_on), gone].into_iter().flatten()
     });
-    let mut days: Vec<NaiveDate> = turns.filter(|day| terms.today < *day && *day <= terms.ends_on).collect();
-    days.push(terms.today);
-    days.sort_unstable();
-    days.dedup();
+    let days: BTreeSet<NaiveDate> =
+        turns.filter(|day| terms.today < *day && *day <= terms.ends_on).chain(std::iter::once(terms.today)).collect();
     let judge =
         |network: &Network, day: NaiveDate| check_composition(&network.composition(day), terms.rules, terms.today);
     let mut broken: Vec<Finding> = Vec::new();

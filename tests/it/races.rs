@@ -9,7 +9,7 @@ use crate::support::http::Answer;
 use crate::support::service::Client;
 
 /// Sends all requests at the same moment.
-fn at_once<'a>(requests: Vec<Box<dyn FnOnce() -> Answer + Send + 'a>>) -> Vec<Answer> {
+pub fn at_once<'a>(requests: Vec<Box<dyn FnOnce() -> Answer + Send + 'a>>) -> Vec<Answer> {
     let barrier = Barrier::new(requests.len());
     std::thread::scope(|scope| {
         let senders: Vec<_> = requests

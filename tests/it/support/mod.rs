@@ -2,10 +2,8 @@
 
 pub mod http;
 pub mod postgres;
-pub mod scene;
 pub mod service;
 pub mod world;
 
-pub use scene::Scene;
 pub use service::Service;
 pub use world::World;
