@@ -82,15 +82,15 @@ pub fn membership(member: &Member) -> Membership {
 }
 
 /// Rules of composition that a change would break and that held before it (invariants 1 to 3): today, and on every later day
-/// on which somebody joins or has left, so that a departure announced for tomorrow is judged like one of today, and is
-/// remembered when another one goes.
+/// of the partnership's life on which somebody joins or has left, so that a departure announced for tomorrow is judged like
+/// one of today, and is remembered when another one goes.
 pub fn check_change(before: &Network, after: &Network, terms: Terms<'_>) -> Vec<Violation> {
     let turns = before.members.iter().chain(&after.members).flat_map(|member| {
         let gone = member.left_on.and_then(|left| left.checked_add_days(Days::new(1)));
         [Some(member.joined_on), gone].into_iter().flatten()
     });
     let days: BTreeSet<NaiveDate> =
-        turns.filter(|day| *day > terms.today).chain(std::iter::once(terms.today)).collect();
+        turns.filter(|day| terms.today < *day && *day <= terms.ends_on).chain(std::iter::once(terms.today)).collect();
     let judge =
         |network: &Network, day: NaiveDate| check_composition(&network.composition(day), terms.rules, terms.today);
     let mut broken: Vec<Finding> = Vec::new();
@@ -122,3 +122,6 @@ pub fn check_leaving(member: &Member, before: Option<&Member>, network: &Network
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
