@@ -130,7 +130,7 @@ pub fn stays(conn: &mut Conn, workers: &[&[u8]], dotes: &[&str]) -> Result<Vec<S
         participant::left_on,
     );
     let live = participant::table.filter(participant::deleted_at.is_null()).select(columns);
-    let mut rows: Vec<StayRow> = live.clone().filter(participant::worker_index.eq_any(workers)).load(conn)?;
+    let mut rows: Vec<StayRow> = live.filter(participant::worker_index.eq_any(workers)).load(conn)?;
     rows.extend(live.filter(participant::dote_number.eq_any(dotes)).load::<StayRow>(conn)?);
     let mut seen = HashSet::new();
     Ok(rows
