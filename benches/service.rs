@@ -112,7 +112,8 @@ const SETUP: &str = "DROP TABLE IF EXISTS bench_row, bench_event, bench_read; \
     CREATE TABLE bench_read (n int PRIMARY KEY, body text); \
     INSERT INTO bench_read SELECT n, repeat('x', 600) FROM generate_series(1, 10000) AS n; \
     CREATE TABLE bench_row (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), body text); \
-    CREATE TABLE bench_event (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id uuid);";
+    CREATE TABLE bench_event (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id uuid); \
+    ANALYZE;";
 const READ: &str = "\\set n random(1, 10000)\nSELECT body FROM bench_read WHERE n = :n;";
 const WRITE: &str = "WITH r AS (INSERT INTO bench_row (body) VALUES (repeat('x', 300)) RETURNING id) INSERT INTO bench_event (id) SELECT id FROM r;";
 

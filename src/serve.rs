@@ -114,10 +114,26 @@ pub fn authority(conn: &mut Conn, context: &Context, public_url: &str) -> Result
     Ok(Authority::new(public_url, loaded?))
 }
 
+/// Refuses a secret that is not the one the database's personal data is sealed with: under it nothing could be read, and a
+/// worker who is there already would not be recognised.
+fn check_secret(conn: &mut Conn, context: &Context) -> Result<(), StartError> {
+    const PLACE: &str = "vault_check";
+    let id = context.ids.next(context.now());
+    let first = context.vault.seal(&context.ids, PLACE, id, b"ricolloca");
+    let (id, sealed) = identity::store::vault_check(conn, (id, &first))?;
+    context
+        .vault
+        .open(PLACE, id, &sealed)
+        .map(drop)
+        .map_err(|_| "the secret file is not the one that this database's personal data is sealed with".into())
+}
+
 /// The state that handlers share, over a database that has been migrated.
 pub fn state(url: &str, settings: &Settings, context: Context) -> Result<web::Data<State>, StartError> {
     let public_url = settings.public_url();
-    let authority = authority(&mut db::connect(url)?, &context, &public_url)?;
+    let mut conn = db::connect(url)?;
+    check_secret(&mut conn, &context)?;
+    let authority = authority(&mut conn, &context, &public_url)?;
     let database = Database::start(url, settings.sizes()?, Arc::new(context))?;
     let state = State::new(database, authority, &public_url);
     state.publish(openapi::text(&public_url).into_bytes());

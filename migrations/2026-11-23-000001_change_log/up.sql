@@ -25,7 +25,8 @@ CREATE TABLE change_position (
     position     bigint NOT NULL,
     xid          xid8 NOT NULL,
     last_seq     bigint NOT NULL,
-    sequenced_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- When the sweep began that numbered it: whatever was committed before is numbered by it or was before.
+    sequenced_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT change_position_pk PRIMARY KEY (position)
 );
 

@@ -1,1 +1,1 @@
-DROP TABLE idempotency, signing_key, client;
+DROP TABLE vault_check, idempotency, signing_key, client;

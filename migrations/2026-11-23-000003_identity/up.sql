@@ -33,3 +33,10 @@ CREATE TABLE idempotency (
     CONSTRAINT idempotency_client_fk FOREIGN KEY (client_id) REFERENCES client (id)
 );
 CREATE INDEX idempotency_created_ix ON idempotency (created_at);
+
+-- A value sealed with the secret that personal data is sealed with: a service with another secret finds out at its start.
+CREATE TABLE vault_check (
+    id     uuid NOT NULL,
+    sealed bytea NOT NULL,
+    CONSTRAINT vault_check_pk PRIMARY KEY (id)
+);

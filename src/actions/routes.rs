@@ -8,16 +8,15 @@ use super::model::Action;
 use super::ops::Act;
 use super::wire::{Action as View, ActionAccounting, ActionFilter};
 use super::{Actions, store};
-use crate::batch::{Item, Target, Verb};
 use crate::db::Conn;
 use crate::db::threads::QueryError;
 use crate::error::Problem;
 use crate::http::crud::{self, Exposed};
 use crate::http::endpoint::{About, Api};
-use crate::http::extract::{Body, IdempotencyKey, MayMatch, PathId};
+use crate::http::extract::Body;
 use crate::http::page::Page;
 use crate::http::permit::Permit;
-use crate::http::respond::Changed;
+use crate::http::step::{Step, Stepped};
 use crate::identity::scopes::{ActionsAccount, ActionsRead, ActionsWrite};
 
 impl Exposed for Actions {
@@ -82,18 +81,8 @@ pub fn register(api: &mut Api) {
 
 async fn account(
     permit: Permit<ActionsAccount>,
-    id: PathId,
-    key: IdempotencyKey,
-    version: MayMatch,
+    step: Step,
     body: Body<ActionAccounting>,
-) -> Result<Changed<View>, Problem> {
-    let idempotency = key.over(&permit.caller().client_id, &body.digest);
-    let item = Item::<Actions> {
-        caller: permit.caller().clone(),
-        target: Target::Id(id.0),
-        verb: Verb::Act(Act::Account(body.value)),
-        if_version: version.0,
-        idempotency,
-    };
-    crud::apply(&permit, item).await
+) -> Result<Stepped<View>, Problem> {
+    step.take::<Actions, _>(&permit, &body.digest, Act::Account(body.value)).await
 }

@@ -107,9 +107,13 @@ fn open_targets<'a, R: Resource>(
     answers: &mut [Option<Answer>],
     context: &Context,
 ) -> Result<Vec<Opened<'a, R>>, Fault> {
-    let key = |item: &Item<R>| match &item.target {
-        Target::External(name) => Some(ExternalKey { source: item.caller.organisation, external_id: name.clone() }),
-        _ => None,
+    let key = |item: &Item<R>| {
+        let name = match (&item.target, &item.verb) {
+            (Target::External(name), _) => name.as_str(),
+            (Target::New, Verb::Write(input)) => input.external_id()?,
+            _ => return None,
+        };
+        Some(ExternalKey { source: item.caller.organisation, external_id: name.to_owned() })
     };
     let keys: Vec<ExternalKey> = items.iter().filter_map(|item| key(item)).collect();
     let named: HashMap<ExternalKey, Uuid> =
@@ -134,8 +138,13 @@ fn open_targets<'a, R: Resource>(
         let stale = before
             .as_ref()
             .is_some_and(|record| item.if_version.is_some_and(|version| version != record.meta().version));
+        let taken = item.target == Target::New && key(item).is_some_and(|key| named.contains_key(&key));
         let result = if missing {
             Err(Problem::new(Code::NotFound))
+        } else if taken {
+            let detail = "The organisation has a record of this name: use PUT by external id to change it.";
+            let violation = Violation::new("/external_id", "already_in_use", detail);
+            Err(Problem::new(Code::AlreadyExists).with(vec![violation]))
         } else if stale || before.is_none() && item.if_version.is_some() {
             Err(Problem::new(Code::StaleVersion))
         } else {

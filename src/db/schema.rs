@@ -271,6 +271,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    vault_check (id) {
+        id -> Uuid,
+        sealed -> Bytea,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     action,
     attendance,
@@ -287,4 +294,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     partnership,
     sight,
     signing_key,
+    vault_check,
 );

@@ -99,6 +99,10 @@ pub fn is_connection_fault(error: &Error) -> bool {
 /// Whether the same transaction may succeed when it is tried again.
 pub fn is_transient(error: &Error) -> bool {
     match error {
+        // Another transaction made the record that this one did not find: now it will be found.
+        Error::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => {
+            info.constraint_name().is_some_and(|name| name.ends_with("_external_id_uq"))
+        }
         Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
         Error::DatabaseError(_, info) => info.message().contains("deadlock detected"),
         other => is_connection_fault(other),

@@ -63,7 +63,9 @@ impl Request for Job {
 }
 
 /// A query with its answer's way home. It is called with the problem where there is no session to run it on.
-struct Work(Box<dyn FnOnce(Result<&mut Session, Problem>) + Send>);
+struct Work(Query);
+
+type Query = Box<dyn FnOnce(Result<&mut Session, Problem>) + Send>;
 
 impl Request for Work {
     fn refuse(self, problem: Problem) {

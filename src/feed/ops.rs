@@ -107,7 +107,10 @@ pub fn page(
     events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     // At the end of the log the cursor moves past what the reader may not see, too, so that it is not looked through again.
     let (next, complete_through) = match events.last() {
-        Some(last) if has_more => (Cursor { e: head.epoch, p: last.position, s: last.seq }, last.sequenced_at),
+        Some(last) if has_more => {
+            let complete = store::complete_before(conn, last.position, last.sequenced_at)?;
+            (Cursor { e: head.epoch, p: last.position, s: last.seq }, complete)
+        }
         _ => (Cursor { e: head.epoch, p: head.position, s: i64::MAX }, before.now),
     };
     let items = embed_all(conn, &events, caller, sources, context)?;

@@ -73,9 +73,29 @@ pub struct Event {
     /// `upsert` or `delete`.
     #[diesel(sql_type = Text)]
     pub operation: String,
-    /// When its transaction was numbered.
+    /// When the sweep began that numbered its transaction.
     #[diesel(sql_type = Timestamptz)]
     pub sequenced_at: DateTime<Utc>,
+}
+
+#[derive(QueryableByName)]
+struct Instant {
+    #[diesel(sql_type = Timestamptz)]
+    at: DateTime<Utc>,
+}
+
+/// The instant before which everything is delivered to whoever stands within a sweep: the beginning of the sweep before it,
+/// or of the feed.
+pub fn complete_before(conn: &mut Conn, position: i64, sweep: DateTime<Utc>) -> Result<DateTime<Utc>, Fault> {
+    let found: Instant = diesel::sql_query(
+        "SELECT coalesce( \
+            (SELECT sequenced_at FROM change_position WHERE position <= $1 AND sequenced_at < $2 ORDER BY position DESC LIMIT 1), \
+            (SELECT max(started_at) FROM feed_epoch)) AS at",
+    )
+    .bind::<Int8, _>(position)
+    .bind::<Timestamptz, _>(sweep)
+    .get_result(conn)?;
+    Ok(found.at)
 }
 
 /// What to read.

@@ -9,6 +9,7 @@ pub mod page;
 pub mod permit;
 pub mod query;
 pub mod respond;
+pub mod step;
 
 use crate::db::Database;
 use crate::identity::token::Authority;

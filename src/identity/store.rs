@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::Role;
-use crate::db::schema::{client, signing_key};
+use crate::db::schema::{client, signing_key, vault_check};
 use crate::db::{Conn, Fault};
 
 /// A client as it is kept.
@@ -80,5 +80,19 @@ pub fn add_first_key(conn: &mut Conn, kid: &str, pem: &str, now: DateTime<Utc>) 
                 .execute(conn)?;
         }
         Ok(())
+    })
+}
+
+/// What was sealed with this database's secret, for the check at the start; kept where there is none yet.
+pub fn vault_check(conn: &mut Conn, first: (Uuid, &[u8])) -> Result<(Uuid, Vec<u8>), Fault> {
+    conn.transaction(|conn| {
+        diesel::sql_query("LOCK TABLE vault_check IN EXCLUSIVE MODE").execute(conn)?;
+        if let Some(known) = vault_check::table.select((vault_check::id, vault_check::sealed)).first(conn).optional()? {
+            return Ok(known);
+        }
+        diesel::insert_into(vault_check::table)
+            .values((vault_check::id.eq(first.0), vault_check::sealed.eq(first.1)))
+            .execute(conn)?;
+        Ok((first.0, first.1.to_vec()))
     })
 }

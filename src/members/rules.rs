@@ -1,5 +1,7 @@
 //! What must hold of a member, and of the partnership that it changes. Pure: facts in, violations out.
 
+use std::collections::BTreeSet;
+
 use chrono::{Days, NaiveDate};
 
 use super::model::Member;
@@ -79,18 +81,16 @@ pub fn membership(member: &Member) -> Membership {
     }
 }
 
-/// Rules of composition that a change would break and that held before it (invariants 1 to 3): today, and on the day after
-/// somebody leaves, so that a departure announced for tomorrow is judged like one of today.
+/// Rules of composition that a change would break and that held before it (invariants 1 to 3): today, and on every later day
+/// on which somebody joins or has left, so that a departure announced for tomorrow is judged like one of today, and is
+/// remembered when another one goes.
 pub fn check_change(before: &Network, after: &Network, terms: Terms<'_>) -> Vec<Violation> {
-    let mut days = vec![terms.today];
-    days.extend(
-        after
-            .members
-            .iter()
-            .filter(|member| !before.members.contains(member))
-            .filter_map(|member| member.left_on?.checked_add_days(Days::new(1)))
-            .filter(|day| *day > terms.today),
-    );
+    let turns = before.members.iter().chain(&after.members).flat_map(|member| {
+        let gone = member.left_on.and_then(|left| left.checked_add_days(Days::new(1)));
+        [Some(member.joined_on), gone].into_iter().flatten()
+    });
+    let days: BTreeSet<NaiveDate> =
+        turns.filter(|day| *day > terms.today).chain(std::iter::once(terms.today)).collect();
     let judge =
         |network: &Network, day: NaiveDate| check_composition(&network.composition(day), terms.rules, terms.today);
     let mut broken: Vec<Finding> = Vec::new();

@@ -8,17 +8,16 @@ use super::model::Outcome;
 use super::ops::Act;
 use super::wire::{Outcome as View, OutcomeFilter, OutcomeWithdrawal, Verification};
 use super::{Outcomes, store};
-use crate::batch::{Idempotency, Item, Target, Verb};
 use crate::db::Conn;
 use crate::db::threads::QueryError;
-use crate::error::{Code, Problem};
+use crate::error::Problem;
 use crate::http::crud::{self, Exposed};
-use crate::http::endpoint::{About, Api, Described, Operation};
-use crate::http::extract::{Body, IdempotencyKey, MayMatch, PathId};
+use crate::http::endpoint::{About, Api};
+use crate::http::extract::Body;
 use crate::http::page::Page;
 use crate::http::permit::Permit;
-use crate::http::respond::Changed;
-use crate::identity::scopes::{OutcomesRead, OutcomesVerify, OutcomesWrite, Scope};
+use crate::http::step::{Step, Stepped};
+use crate::identity::scopes::{OutcomesRead, OutcomesVerify, OutcomesWrite};
 
 impl Exposed for Outcomes {
     type Read = OutcomesRead;
@@ -84,59 +83,18 @@ fn about(id: &str, summary: &str, description: &str) -> About {
     About { id: id.to_owned(), tag: "outcomes", summary: summary.to_owned(), description: description.to_owned() }
 }
 
-/// The outcome after a step of its life.
-pub struct Stepped(Changed<View>);
-
-impl actix_web::Responder for Stepped {
-    type Body = actix_web::body::BoxBody;
-
-    fn respond_to(self, request: &actix_web::HttpRequest) -> actix_web::HttpResponse {
-        self.0.respond_to(request)
-    }
-}
-
-impl Described for Stepped {
-    fn describe(operation: &mut Operation) {
-        Changed::<View>::describe(operation);
-        operation.problems(&[Code::NotYours, Code::WrongState]);
-    }
-}
-
-async fn take_step<S: Scope>(
-    permit: &Permit<S>,
-    id: &PathId,
-    version: &MayMatch,
-    idempotency: Option<Idempotency>,
-    act: Act,
-) -> Result<Stepped, Problem> {
-    let item = Item::<Outcomes> {
-        caller: permit.caller().clone(),
-        target: Target::Id(id.0),
-        verb: Verb::Act(act),
-        if_version: version.0,
-        idempotency,
-    };
-    crud::apply(permit, item).await.map(Stepped)
-}
-
 async fn verify(
     permit: Permit<OutcomesVerify>,
-    id: PathId,
-    version: MayMatch,
-    key: IdempotencyKey,
+    step: Step,
     body: Body<Verification>,
-) -> Result<Stepped, Problem> {
-    let idempotency = key.over(&permit.caller().client_id, &body.digest);
-    take_step(&permit, &id, &version, idempotency, Act::Verify(body.value)).await
+) -> Result<Stepped<View>, Problem> {
+    step.take::<Outcomes, _>(&permit, &body.digest, Act::Verify(body.value)).await
 }
 
 async fn withdraw(
     permit: Permit<OutcomesWrite>,
-    id: PathId,
-    version: MayMatch,
-    key: IdempotencyKey,
+    step: Step,
     body: Body<OutcomeWithdrawal>,
-) -> Result<Stepped, Problem> {
-    let idempotency = key.over(&permit.caller().client_id, &body.digest);
-    take_step(&permit, &id, &version, idempotency, Act::Withdraw(body.value)).await
+) -> Result<Stepped<View>, Problem> {
+    step.take::<Outcomes, _>(&permit, &body.digest, Act::Withdraw(body.value)).await
 }

@@ -8,17 +8,17 @@ use super::model::Partnership;
 use super::ops::{self, Act};
 use super::wire::{Composition, Decision, Partnership as View, PartnershipFilter, Withdrawal};
 use super::{Partnerships, store};
-use crate::batch::{Idempotency, Item, Target, Verb};
 use crate::db::Conn;
 use crate::db::threads::QueryError;
 use crate::error::{Code, Problem};
 use crate::http::crud::{self, Exposed};
 use crate::http::endpoint::{About, Api, Described, Operation};
-use crate::http::extract::{Body, IdempotencyKey, MayMatch, PathId};
+use crate::http::extract::{Body, PathId};
 use crate::http::page::Page;
 use crate::http::permit::Permit;
-use crate::http::respond::{Changed, Document};
-use crate::identity::scopes::{PartnershipsDecide, PartnershipsRead, PartnershipsWrite, Scope};
+use crate::http::respond::Document;
+use crate::http::step::{Step, Stepped};
+use crate::identity::scopes::{PartnershipsDecide, PartnershipsRead, PartnershipsWrite};
 
 impl Exposed for Partnerships {
     type Read = PartnershipsRead;
@@ -121,10 +121,10 @@ fn about(id: &str, summary: &str, description: &str) -> About {
     About { id: id.to_owned(), tag: "partnerships", summary: summary.to_owned(), description: description.to_owned() }
 }
 
-/// The partnership after a step of its life.
-pub struct Stepped(Changed<View>);
+/// The partnership after the decision.
+pub struct Decided(Stepped<View>);
 
-impl actix_web::Responder for Stepped {
+impl actix_web::Responder for Decided {
     type Body = actix_web::body::BoxBody;
 
     fn respond_to(self, request: &actix_web::HttpRequest) -> actix_web::HttpResponse {
@@ -132,10 +132,10 @@ impl actix_web::Responder for Stepped {
     }
 }
 
-impl Described for Stepped {
+impl Described for Decided {
     fn describe(operation: &mut Operation) {
-        Changed::<View>::describe(operation);
-        operation.problems(&[Code::NotYours, Code::WrongState, Code::Invalid, Code::AllocationExceeded]);
+        Stepped::<View>::describe(operation);
+        operation.problems(&[Code::AllocationExceeded]);
     }
 }
 
@@ -144,71 +144,26 @@ async fn composition(permit: Permit<PartnershipsRead>, id: PathId) -> Result<Doc
     permit.database().query(move |conn, context| ops::composition(conn, &caller, id.0, context).map(Document)).await
 }
 
-async fn take_step<S: Scope>(
-    permit: &Permit<S>,
-    id: &PathId,
-    version: &MayMatch,
-    idempotency: Option<Idempotency>,
-    act: Act,
-) -> Result<Stepped, Problem> {
-    let item = Item::<Partnerships> {
-        caller: permit.caller().clone(),
-        target: Target::Id(id.0),
-        verb: Verb::Act(act),
-        if_version: version.0,
-        idempotency,
-    };
-    crud::apply(permit, item).await.map(Stepped)
+async fn submit(permit: Permit<PartnershipsWrite>, step: Step) -> Result<Stepped<View>, Problem> {
+    step.take::<Partnerships, _>(&permit, &[], Act::Submit).await
 }
 
-async fn submit(
-    permit: Permit<PartnershipsWrite>,
-    id: PathId,
-    version: MayMatch,
-    key: IdempotencyKey,
-) -> Result<Stepped, Problem> {
-    let idempotency = key.over(&permit.caller().client_id, &[]);
-    take_step(&permit, &id, &version, idempotency, Act::Submit).await
+async fn decide(permit: Permit<PartnershipsDecide>, step: Step, body: Body<Decision>) -> Result<Decided, Problem> {
+    step.take::<Partnerships, _>(&permit, &body.digest, Act::Decide(body.value)).await.map(Decided)
 }
 
-async fn decide(
-    permit: Permit<PartnershipsDecide>,
-    id: PathId,
-    version: MayMatch,
-    key: IdempotencyKey,
-    body: Body<Decision>,
-) -> Result<Stepped, Problem> {
-    let idempotency = key.over(&permit.caller().client_id, &body.digest);
-    take_step(&permit, &id, &version, idempotency, Act::Decide(body.value)).await
+async fn activate(permit: Permit<PartnershipsWrite>, step: Step) -> Result<Stepped<View>, Problem> {
+    step.take::<Partnerships, _>(&permit, &[], Act::Activate).await
 }
 
-async fn activate(
-    permit: Permit<PartnershipsWrite>,
-    id: PathId,
-    version: MayMatch,
-    key: IdempotencyKey,
-) -> Result<Stepped, Problem> {
-    let idempotency = key.over(&permit.caller().client_id, &[]);
-    take_step(&permit, &id, &version, idempotency, Act::Activate).await
-}
-
-async fn conclude(
-    permit: Permit<PartnershipsWrite>,
-    id: PathId,
-    version: MayMatch,
-    key: IdempotencyKey,
-) -> Result<Stepped, Problem> {
-    let idempotency = key.over(&permit.caller().client_id, &[]);
-    take_step(&permit, &id, &version, idempotency, Act::Conclude).await
+async fn conclude(permit: Permit<PartnershipsWrite>, step: Step) -> Result<Stepped<View>, Problem> {
+    step.take::<Partnerships, _>(&permit, &[], Act::Conclude).await
 }
 
 async fn withdraw(
     permit: Permit<PartnershipsWrite>,
-    id: PathId,
-    version: MayMatch,
-    key: IdempotencyKey,
+    step: Step,
     body: Body<Withdrawal>,
-) -> Result<Stepped, Problem> {
-    let idempotency = key.over(&permit.caller().client_id, &body.digest);
-    take_step(&permit, &id, &version, idempotency, Act::Withdraw(body.value)).await
+) -> Result<Stepped<View>, Problem> {
+    step.take::<Partnerships, _>(&permit, &body.digest, Act::Withdraw(body.value)).await
 }

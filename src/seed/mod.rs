@@ -1,5 +1,13 @@
 //! Demo data: the same at every run, and through the rules like everything else.
 
+mod actions;
+mod people;
+mod pusher;
+mod world;
+
+use pusher::Pusher;
+
+use crate::admin;
 use crate::batch::Context;
 use crate::db;
 use crate::identifiers::synthetic;
@@ -69,22 +77,21 @@ pub fn is_loaded(url: &str) -> Result<bool, StartError> {
     Ok(store::live_client(&mut conn, "demo-operator-1")?.is_some())
 }
 
-/// Loads the demo data, unless it is there.
+/// Loads the demo data, unless it is there; all of it or nothing.
 pub fn load(url: &str, context: &Context) -> Result<(), StartError> {
     if is_loaded(url)? {
         return Ok(());
     }
+    tracing::info!("loading demo data");
+    let told = world::context(context);
+    let mut pusher = Pusher::begin(url, &told)?;
+    let mut ids = Vec::with_capacity(CLIENTS.len());
     for client in CLIENTS {
         let tax_code = synthetic::organisation(client.serial, 15);
-        crate::admin::put_client(
-            &mut db::connect(url)?,
-            context,
-            client.id,
-            client.role,
-            &tax_code,
-            client.organisation,
-            SECRET,
-        )?;
+        admin::put_client(pusher.conn(), &told, client.id, client.role, &tax_code, client.organisation, SECRET)?;
+        ids.push(admin::organisation(pusher.conn(), &told, &tax_code, client.organisation)?);
     }
-    Ok(())
+    let [first, second, region, dote, _] = ids[..] else { return Err("the demo has five clients".into()) };
+    let actors = world::Actors { operators: [first, second], region, dote };
+    world::Story::new(pusher, &told, actors).tell()?.finish()
 }

@@ -9,13 +9,20 @@
 
 mod actions;
 mod architecture;
+mod authz_matrix;
+mod calls;
 mod cohorts;
+mod demo;
 mod embedded;
 mod feed_order;
+mod members;
 mod openapi;
 mod organisations;
 mod outcomes;
 mod participants;
+mod partnerships;
+mod problems;
 mod process;
+mod races;
 mod schema;
 mod support;

@@ -155,8 +155,8 @@ impl World {
         let mut members = Vec::new();
         let lead = self.member_body(&id, &self.operators[0], "accredited_operator");
         members.push(self.operator.post("/v1/members", lead).expect(201).id());
-        for place in 0..3 {
-            let body = self.member_body(&id, &self.others[place], CATEGORIES[place]);
+        for (other, category) in self.others.iter().zip(CATEGORIES).take(3) {
+            let body = self.member_body(&id, other, category);
             members.push(self.operator.post("/v1/members", body).expect(201).id());
         }
         let cohort = json!({"partnership": {"id": id}, "name": "Gruppo", "crisis_company": {"id": self.others[4]}, "province": "MI"});

@@ -1,0 +1,179 @@
+//! Every problem code of the table is produced, has a page, and looks as it always did.
+
+use std::collections::BTreeMap;
+
+use ricolloca::error::{Code, Language, Problem};
+use serde_json::{Value, json};
+
+use crate::support::World;
+use crate::support::http::Answer;
+
+/// Codes that no request can provoke on a healthy service; they are shown by the unit below instead.
+const NOT_PROVOKED: &[(Code, &str)] = &[
+    (Code::Internal, "a fault of ours"),
+    (Code::Unavailable, "needs a database that is out of reach: see `outage`"),
+    (Code::TooManyRequests, "limits come with their own tests"),
+    (Code::NotAcceptable, "every answer has one representation today"),
+    (Code::UriTooLong, "the server's own limit on the request line answers first"),
+    (Code::HeadersTooLarge, "the server's own limit on headers answers first"),
+    (Code::IdempotencyInProgress, "a matter of timing: see `organisations`"),
+];
+
+fn produce() -> Vec<(Code, Answer)> {
+    let mut world = World::new();
+    let json_body = [("content-type", "application/json")];
+    let mut found = Vec::new();
+    {
+        let region = &world.region;
+        found.push((Code::MalformedJson, region.send("POST", "/v1/calls", &json_body, "{")));
+        found.push((Code::MalformedRequest, region.get("/v1/calls?limit=x")));
+        found.push((Code::InvalidCursor, region.get("/v1/changes?cursor=x")));
+        found.push((
+            Code::CursorExpired,
+            region
+                .get("/v1/changes?cursor=eyJlIjoiMDE4OTAwMDAtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAwIiwicCI6MCwicyI6MH0"),
+        ));
+        found.push((Code::InvalidTokenRequest, world.service.token(&[("grant_type", "password")])));
+        found.push((
+            Code::InvalidClient,
+            world.service.token(&[("grant_type", "client_credentials"), ("client_id", "x"), ("client_secret", "y")]),
+        ));
+        found.push((Code::Unauthenticated, world.service.anonymous().get("/v1/calls")));
+        found.push((Code::InsufficientScope, world.operator.post("/v1/calls", json!({}))));
+        found.push((Code::NotFound, region.get("/v1/calls/01890000-0000-7000-8000-000000000000")));
+        found.push((Code::MethodNotAllowed, region.send("PATCH", "/v1/calls", &[], "")));
+        found.push((Code::BodyTooLarge, region.send("POST", "/v1/calls", &json_body, vec![b' '; 1_100_000])));
+        found.push((Code::UnsupportedMediaType, region.send("POST", "/v1/calls", &[("content-type", "text/csv")], "")));
+        found.push((Code::Invalid, region.post("/v1/calls", json!({}))));
+        let organisation = format!("/v1/organisations/{}", world.others[0]);
+        found.push((Code::PreconditionRequired, region.send("DELETE", &organisation, &[], "")));
+        found.push((Code::StaleVersion, region.delete(&organisation, 9)));
+        let call = region.get(&format!("/v1/calls/{}", world.call)).json();
+        let again = json!({"code": "PT-2012", "title": "x", "allocation_cents": 1, "applications_from": "2012-01-01", "applications_to": "2012-01-02",
+            "activities_from": "2012-01-01", "activities_to": "2012-01-02", "reporting_deadline": "2012-01-03"});
+        found.push((Code::AlreadyExists, region.post("/v1/calls", again.clone())));
+        let keyed = |body: &Value| {
+            region.send(
+                "POST",
+                "/v1/calls",
+                &[("content-type", "application/json"), ("idempotency-key", "k")],
+                body.to_string(),
+            )
+        };
+        let mut other = again;
+        other["code"] = json!("OTHER");
+        keyed(&other).expect(201);
+        other["code"] = json!("ANOTHER");
+        found.push((Code::IdempotencyKeyReused, keyed(&other)));
+        assert_eq!(call["code"], "PT-2012");
+    }
+    let draft = world.active("problems", 1);
+    let partnership = format!("/v1/partnerships/{}", draft.id);
+    found.push((Code::WrongState, world.operator.act(&format!("{partnership}/submission"))));
+    found.push((Code::StillReferenced, world.region.delete(&format!("/v1/organisations/{}", world.others[0]), 1)));
+    let member = world.member_body(&draft.id, &world.operators[1], "accredited_operator");
+    world.operator.post("/v1/members", member).expect(201);
+    let cohort = json!({"partnership": {"id": draft.id}, "name": "mine", "operator": {"id": world.operators[0]}});
+    found.push((Code::NotYours, world.second.post("/v1/cohorts", cohort)));
+    let mut taken = world.participant_body(&draft.cohort, 1);
+    taken["external_id"] = json!("again");
+    found.push((Code::WorkerTaken, world.operator.post("/v1/participants", taken)));
+    world.on("2012-07-10");
+    let call = json!({"external_id": "small", "code": "SMALL", "title": "x", "allocation_cents": 1, "applications_from": "2012-07-01",
+        "applications_to": "2012-12-31", "activities_from": "2012-07-01", "activities_to": "2013-12-31", "reporting_deadline": "2014-06-30"});
+    world.call = world.region.post("/v1/calls", call).expect(201).id();
+    let poor = world.draft("poor", 2);
+    world.operator.act(&format!("/v1/partnerships/{}/submission", poor.id)).expect(200);
+    let decision = json!({"verdict": "approved", "granted_cents": 2, "reason": "x"});
+    found.push((
+        Code::AllocationExceeded,
+        world.region.post(&format!("/v1/partnerships/{}/decision", poor.id), decision),
+    ));
+    found
+}
+
+#[test]
+fn every_code_is_produced_by_a_request_and_its_body_is_as_it_always_was() {
+    let mut bodies: BTreeMap<&str, Value> = BTreeMap::new();
+    for (code, answer) in produce() {
+        assert_eq!((answer.status, answer.code().as_str()), (code.status(), code.as_str()), "{answer}");
+        let mut body = answer.json();
+        assert_eq!(body["instance"].as_str(), answer.header("x-correlation-id"));
+        body["instance"] = json!("(the request's id)");
+        bodies.insert(code.as_str(), body);
+    }
+    for code in Code::ALL {
+        let listed = NOT_PROVOKED.iter().any(|(other, _)| other == code);
+        assert_ne!(
+            bodies.contains_key(code.as_str()),
+            listed,
+            "{}: produce it here, or say why it cannot be",
+            code.as_str()
+        );
+    }
+    insta::assert_json_snapshot!("problems", bodies);
+}
+
+#[test]
+fn every_code_has_a_page_and_two_titles() {
+    let world = World::new();
+    for code in Code::ALL {
+        let page = world.service.anonymous().get(&format!("/problems/{}", code.as_str())).expect(200);
+        let page = String::from_utf8(page.body).unwrap();
+        assert!(page.contains(code.as_str()) && page.contains(&code.status().to_string()), "{page}");
+        assert!(!code.titolo().is_empty() && code.titolo() != code.title() && !code.explanation().trim().is_empty());
+    }
+    world.service.anonymous().get("/problems/nonsense").expect(404);
+}
+
+#[test]
+fn titles_are_in_the_language_that_is_asked_for() {
+    let world = World::new();
+    for (accepted, title) in [
+        ("it", Code::Invalid.titolo()),
+        ("it-IT,it;q=0.9,en;q=0.8", Code::Invalid.titolo()),
+        ("en;q=0.5, it;q=0.7", Code::Invalid.titolo()),
+        ("en", Code::Invalid.title()),
+        ("de", Code::Invalid.title()),
+        ("item", Code::Invalid.title()),
+    ] {
+        let headers = [("content-type", "application/json"), ("accept-language", accepted)];
+        assert_eq!(
+            world.region.send("POST", "/v1/calls", &headers, "{}").expect(422).json()["title"],
+            title,
+            "{accepted}"
+        );
+    }
+}
+
+#[test]
+fn a_correlation_id_is_taken_over_when_it_is_fit_for_a_log() {
+    let world = World::new();
+    let ask = |id: &str| {
+        world
+            .region
+            .send("GET", "/v1/calls", &[("x-correlation-id", id)], "")
+            .header("x-correlation-id")
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(ask("order-17"), "order-17");
+    assert_ne!(ask("VRFLFA70A01F205B"), "VRFLFA70A01F205B");
+    assert_ne!(ask("with blanks and ; more"), "with blanks and ; more");
+}
+
+#[test]
+fn what_cannot_be_provoked_still_has_its_body() {
+    for (code, _) in NOT_PROVOKED {
+        let body: Value =
+            serde_json::from_slice(&Problem::new(*code).to_json("http://x", Some("i"), Language::English)).unwrap();
+        assert_eq!(
+            (body["code"].as_str(), body["status"].as_u64()),
+            (Some(code.as_str()), Some(u64::from(code.status())))
+        );
+    }
+    assert!(
+        Problem::new(Code::Unavailable).retry_after().is_some()
+            && Problem::new(Code::TooManyRequests).retry_after().is_some()
+    );
+}
