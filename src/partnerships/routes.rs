@@ -29,7 +29,7 @@ impl Exposed for Partnerships {
     const WRITING: &'static str = "The organisation whose client creates a partnership leads it (capofila); only the lead changes it, and only while it is a draft.";
 
     fn example() -> Value {
-        json!({"external_id": "pt-001", "call": {"external_id": "avviso-2012"}, "title": "Rete per la ricollocazione nel tessile comasco",
+        json!({"external_id": "pt-001", "call": {"id": "01890000-0000-7000-8000-000000000001"}, "title": "Rete per la ricollocazione nel tessile comasco",
                "ateco": "13", "provinces": ["CO", "VA"], "cup": "E89J12000010007", "starts_on": "2012-09-01", "ends_on": "2013-08-31",
                "budget_cents": 25_000_000, "requested_cents": 20_000_000})
     }
