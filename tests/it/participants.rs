@@ -1,6 +1,7 @@
 //! Participants: who is shown whom, and that a worker is in one place at a time.
 
 use diesel::RunQueryDsl as _;
+use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{Bytea, Text};
 use serde_json::{Value, json};
 
@@ -261,24 +262,41 @@ fn the_last_worker_in_charge_stays_once_the_partnership_is_submitted() {
 }
 
 #[test]
-fn of_two_who_leave_at_once_one_stays() {
+fn of_all_who_leave_at_once_one_stays() {
     let world = World::new();
-    let draft = world.draft("p", 1);
-    let two = world.operator.post("/v1/participants", world.participant_body(&draft.cohort, 2)).expect(201).id();
-    world.operator.act(&format!("/v1/partnerships/{}/submission", draft.id)).expect(200);
+    // Many share transactions; two have one each.
+    for (round, number) in [7, 2, 2, 2, 2, 2].into_iter().enumerate() {
+        let serials = 10 * round..10 * round + number;
+        let draft = world.draft(&format!("p{round}"), serials.start);
+        let mut workers = vec![draft.participant.clone()];
+        workers.extend(serials.skip(1).map(|serial| {
+            world.operator.post("/v1/participants", world.participant_body(&draft.cohort, serial)).expect(201).id()
+        }));
+        world.operator.act(&format!("/v1/partnerships/{}/submission", draft.id)).expect(200);
+        let statuses = leave_at_once(&world, &draft, &workers);
+        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), number - 1, "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|status| **status == 422).count(), 1, "{statuses:?}");
+    }
+}
+
+/// The partnership is held until all have asked, so that they wait for its lock together.
+fn leave_at_once(world: &World, draft: &Draft, workers: &[String]) -> Vec<u16> {
     let gone = json!({"left_on": "2012-07-10", "exit_reason": "abandoned"});
-    let mut statuses: Vec<u16> = std::thread::scope(|scope| {
-        let senders: Vec<_> = [&draft.participant, &two]
+    let mut holder = world.service.database.connect();
+    holder.batch_execute(&format!("BEGIN; SELECT FROM partnership WHERE id = '{}' FOR UPDATE", draft.id)).unwrap();
+    std::thread::scope(|scope| {
+        let senders: Vec<_> = workers
+            .iter()
             .map(|id| {
                 let (client, path, gone) = (world.operator.clone(), path(id), gone.clone());
+                std::thread::sleep(std::time::Duration::from_millis(50));
                 scope.spawn(move || client.patch(&path, 1, gone).status)
             })
-            .into_iter()
             .collect();
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        holder.batch_execute("COMMIT").unwrap();
         senders.into_iter().map(|sender| sender.join().unwrap()).collect()
-    });
-    statuses.sort_unstable();
-    assert_eq!(statuses, [200, 422]);
+    })
 }
 
 #[test]
