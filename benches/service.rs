@@ -58,7 +58,7 @@ fn main() -> Outcome<()> {
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let Ok((server, addresses)) = serve::listen(&settings, state) else { return };
+            let Ok((server, addresses)) = serve::listen(&settings, state, serve::Signals::Left) else { return };
             let _ = send.send(addresses);
             let _ = server.await;
         });

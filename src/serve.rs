@@ -140,8 +140,21 @@ pub fn state(url: &str, settings: &Settings, context: Context) -> Result<web::Da
     Ok(web::Data::new(state))
 }
 
+/// What a server does with the signals that its process gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signals {
+    /// SIGTERM, SIGINT and SIGQUIT stop it.
+    Heeded,
+    /// They are left to whoever it runs within: a test, say.
+    Left,
+}
+
 /// Listens and serves. The returned server has to be awaited.
-pub fn listen(settings: &Settings, state: web::Data<State>) -> Result<(Server, Vec<std::net::SocketAddr>), StartError> {
+pub fn listen(
+    settings: &Settings,
+    state: web::Data<State>,
+    signals: Signals,
+) -> Result<(Server, Vec<std::net::SocketAddr>), StartError> {
     crate::vocabularies::all();
     let server = HttpServer::new(move || {
         App::new()
@@ -158,6 +171,7 @@ pub fn listen(settings: &Settings, state: web::Data<State>) -> Result<(Server, V
     .bind(settings.bind)
     .map_err(|error| format!("cannot listen on {}: {error}", settings.bind))?;
     let addresses = server.addrs();
+    let server = if signals == Signals::Left { server.disable_signals() } else { server };
     Ok((server.run(), addresses))
 }
 
@@ -186,7 +200,7 @@ async fn serve_on(settings: &Settings, ground: &Ground, wants_demo: bool) -> Res
     }
     let state = state(&ground.url, settings, context)?;
     actix_web::rt::spawn(housekeeping::run(state.clone()));
-    let (server, _) = listen(settings, state)?;
+    let (server, _) = listen(settings, state, Signals::Heeded)?;
     // Nobody may be reading: no reason not to serve.
     if let Err(error) = announce(settings, wants_demo) {
         tracing::warn!(%error, "the screen could not be printed");

@@ -121,10 +121,14 @@ fn data_outlives_kills_and_restarts() {
         503 => false,
         other => panic!("answered {other}"),
     });
-    assert_eq!(write(&region, "a"), 200);
-
-    // A backend that was left behind may have served these writes: the new server comes when the last of them is gone.
+    // A backend that was left behind may have served that write: the new server comes when the last of them is gone, and
+    // until it does a write may be answered 503 again.
     wait_until("another PostgreSQL", || program.try_postmaster().is_some_and(|pid| pid != first && is_alive(pid)));
+    wait_until("a write on the new PostgreSQL", || match write(&region, "a") {
+        200 => true,
+        503 => false,
+        other => panic!("answered {other}"),
+    });
 
     // The service is shot: PostgreSQL goes with it, and the next start finds everything.
     let second = program.postmaster();

@@ -64,7 +64,7 @@ impl Service {
                 let mut settings = settings;
                 settings.workers = Some(2);
                 settings.shutdown_seconds = 1;
-                let (server, addresses) = serve::listen(&settings, state).unwrap();
+                let (server, addresses) = serve::listen(&settings, state, serve::Signals::Left).unwrap();
                 send.send((server.handle(), addresses[0])).unwrap();
                 server.await.unwrap();
             });
