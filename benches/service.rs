@@ -53,7 +53,9 @@ fn main() -> Outcome<()> {
         "Regione",
         "secret",
     )?;
-    let settings = Cli::try_parse_from(["ricolloca", "--bind", "127.0.0.1:0", "--workers", "2"])?.settings;
+    let settings =
+        Cli::try_parse_from(["ricolloca", "--bind", "127.0.0.1:0", "--workers", "2", "--rate-client", "1000000000"])?
+            .settings;
     let state = serve::state(&url, &settings, context())?;
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::spawn(move || {

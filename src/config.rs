@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::db::threads::Sizes;
+use crate::http::limits::Quotas;
 
 /// Ricolloca: the API of Lombardy's territorial partnerships for re-employment.
 #[derive(Debug, Parser)]
@@ -114,6 +115,15 @@ pub struct Settings {
     /// Requests that may wait for each kind of database thread.
     #[arg(long, env = "RICOLLOCA_QUEUE", default_value_t = Sizes::default().queue, global = true)]
     pub queue: usize,
+    /// Requests a minute that a client may send.
+    #[arg(long, env = "RICOLLOCA_RATE_CLIENT", default_value_t = 60_000, value_parser = value_parser!(u32).range(1..=1_000_000_000), global = true)]
+    pub rate_client: u32,
+    /// Requests a minute that an address may send without a token.
+    #[arg(long, env = "RICOLLOCA_RATE_ADDRESS", default_value_t = 6_000, value_parser = value_parser!(u32).range(1..=1_000_000_000), global = true)]
+    pub rate_address: u32,
+    /// Requests a minute for a token that an address may send.
+    #[arg(long, env = "RICOLLOCA_RATE_TOKEN", default_value_t = 600, value_parser = value_parser!(u32).range(1..=1_000_000_000), global = true)]
+    pub rate_token: u32,
     /// Seconds that requests in progress are given when the service stops.
     #[arg(long, env = "RICOLLOCA_SHUTDOWN_SECONDS", default_value_t = 20, global = true)]
     pub shutdown_seconds: u64,
@@ -166,6 +176,11 @@ impl Settings {
             return Err(ConfigError::NoThreads);
         }
         Ok(sizes)
+    }
+
+    /// How many requests are taken.
+    pub const fn quotas(&self) -> Quotas {
+        Quotas { client: self.rate_client, address: self.rate_address, token: self.rate_token }
     }
 
     /// The URL by which clients know the service.

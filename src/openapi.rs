@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app;
 use crate::error::Code;
+use crate::http::headers;
 use crate::identity::scopes::SCOPES;
 
 /// The URL that the committed document names; the running service puts its own there.
@@ -21,10 +22,7 @@ pub fn document(url: &str) -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "headers": {
-                "Retry-After": {"description": "Seconds after which a retry makes sense.",
-                    "schema": {"type": "integer", "format": "int32", "minimum": 0, "maximum": 86400}},
-            },
+            "headers": headers::components(),
             "securitySchemes": {"oauth2": oauth2(url)},
         },
     });

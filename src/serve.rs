@@ -135,7 +135,7 @@ pub fn state(url: &str, settings: &Settings, context: Context) -> Result<web::Da
     check_secret(&mut conn, &context)?;
     let authority = authority(&mut conn, &context, &public_url)?;
     let database = Database::start(url, settings.sizes()?, Arc::new(context))?;
-    let state = State::new(database, authority, &public_url);
+    let state = State::new(database, authority, &public_url, settings.quotas());
     state.publish(openapi::text(&public_url).into_bytes());
     Ok(web::Data::new(state))
 }

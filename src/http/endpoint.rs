@@ -11,6 +11,8 @@ use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, web};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use super::deprecation::Deprecation;
+use super::headers;
 use super::permit::Permission;
 use crate::error::{Code, Problem};
 use crate::identity::scopes::ScopeInfo;
@@ -48,6 +50,7 @@ pub struct Operation {
     responses: BTreeMap<u16, Value>,
     problems: BTreeSet<Code>,
     schemas: BTreeMap<String, Value>,
+    deprecation: Option<Deprecation>,
 }
 
 impl Operation {
@@ -60,8 +63,9 @@ impl Operation {
             parameters: Vec::new(),
             request: None,
             responses: BTreeMap::new(),
-            problems: [Code::MalformedRequest, Code::Internal, Code::Unavailable].into(),
+            problems: [Code::MalformedRequest, Code::TooManyRequests, Code::Internal, Code::Unavailable].into(),
             schemas: BTreeMap::new(),
+            deprecation: None,
         }
     }
 
@@ -166,9 +170,17 @@ impl Operation {
                 "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
             });
             if codes.iter().any(|code| Problem::new(*code).retry_after().is_some()) {
-                put(&mut response, "headers", json!({"Retry-After": {"$ref": "#/components/headers/Retry-After"}}));
+                put(&mut response, "headers", json!({"Retry-After": headers::reference("Retry-After")}));
             }
             responses.insert(status.to_string(), response);
+        }
+        for response in responses.values_mut() {
+            let mut all = headers::of_every_answer(&self.method);
+            all.extend(self.deprecation.map(Deprecation::described).unwrap_or_default());
+            if let Some(Value::Object(own)) = response.get("headers") {
+                all.extend(own.clone());
+            }
+            put(response, "headers", Value::Object(all));
         }
         let mut document = json!({
             "operationId": self.about.id,
@@ -184,6 +196,9 @@ impl Operation {
         });
         if let Some(request) = &self.request {
             put(&mut document, "requestBody", request.clone());
+        }
+        if self.deprecation.is_some() {
+            put(&mut document, "deprecated", Value::Bool(true));
         }
         document
     }
@@ -249,6 +264,18 @@ impl Api {
             })
         };
         self.routes.entry(path.to_owned()).or_default().push((method, register));
+        self
+    }
+
+    /// Announces the end of the operation that was registered last.
+    pub fn deprecated(&mut self, deprecation: Deprecation) -> &mut Self {
+        if let Some(operation) = self.operations.last_mut() {
+            operation.deprecation = Some(deprecation);
+            if let Some((_, register)) = self.routes.get_mut(&operation.path).and_then(|methods| methods.last_mut()) {
+                let inner = Arc::clone(register);
+                *register = Arc::new(move || inner().wrap(deprecation.headers()));
+            }
+        }
         self
     }
 

@@ -1,4 +1,5 @@
-//! The last word on every answer: the request's id, the language of problems, caching, the log line.
+//! The first and the last word on every request: who sends it and whether that is within the quota; the request's id, the
+//! language of problems, limits, caching, the log line.
 
 use std::time::Instant;
 
@@ -7,9 +8,10 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, web};
+use actix_web::{Error, HttpMessage as _, HttpResponse, web};
 
-use super::State;
+use super::limits::{self, Standing, Subject};
+use super::{State, permit};
 use crate::error::{Code, Language, Problem};
 
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -23,11 +25,12 @@ pub async fn finish(
     let state = request.app_data::<web::Data<State>>().cloned();
     let id = correlation_id(request.headers(), state.as_ref().map(|state| state.as_ref()));
     let language = language(request.headers());
-    let result = next.call(request).await;
-    let mut response = match result {
-        Ok(response) => response.map_into_boxed_body(),
+    let standing = state.as_ref().and_then(|state| admit(&request, state));
+    let mut response = if standing.is_some_and(|standing| !standing.allowed) {
+        request.into_response(HttpResponse::from_error(Problem::new(Code::TooManyRequests)))
+    } else {
         // Nothing below answers with an error of its own; if something does, it has no request to answer any more.
-        Err(error) => return Err(error),
+        next.call(request).await?.map_into_boxed_body()
     };
     if let Some(problem) = problem_of(&response) {
         let base = state.as_ref().map_or("", |state| state.public_url());
@@ -40,6 +43,9 @@ pub async fn finish(
         });
     }
     let headers = response.headers_mut();
+    if let Some(standing) = standing {
+        limit_headers(standing, headers);
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(CORRELATION_ID.clone(), value);
     }
@@ -57,6 +63,54 @@ pub async fn finish(
         "request"
     );
     Ok(response)
+}
+
+/// Finds out who sends a request, and counts it. What asks whether the service lives is not counted: it must not be told that
+/// it asks too often.
+fn admit(request: &ServiceRequest, state: &State) -> Option<Standing> {
+    let caller = permit::caller(request.headers(), state);
+    let address = request.peer_addr().map(|address| address.ip());
+    let subject = match (&caller, address) {
+        (Some(caller), _) => Subject::Client(caller.client_id.clone()),
+        (None, Some(address)) if request.path() == "/oauth/token" => Subject::token(address),
+        (None, Some(address)) => Subject::address(address),
+        (None, None) => return None,
+    };
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller);
+    }
+    let mut standing = state.meter.charge(subject, Instant::now());
+    standing.allowed |= request.path().starts_with("/health/");
+    Some(standing)
+}
+
+/// The names of the headers that say how a caller stands.
+pub static LIMIT_HEADERS: [HeaderName; 5] = [
+    HeaderName::from_static("x-ratelimit-limit"),
+    HeaderName::from_static("x-ratelimit-remaining"),
+    HeaderName::from_static("x-ratelimit-reset"),
+    HeaderName::from_static("ratelimit-policy"),
+    HeaderName::from_static("ratelimit"),
+];
+
+fn limit_headers(standing: Standing, headers: &mut HeaderMap) {
+    let Standing { policy, limit, remaining, reset, allowed } = standing;
+    let window = limits::WINDOW.as_secs();
+    let values = [
+        limit.to_string(),
+        remaining.to_string(),
+        reset.to_string(),
+        format!("\"{policy}\";q={limit};w={window}"),
+        format!("\"{policy}\";r={remaining};t={reset}"),
+    ];
+    for (name, value) in LIMIT_HEADERS.iter().zip(values) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name.clone(), value);
+        }
+    }
+    if !allowed {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(reset));
+    }
 }
 
 /// The problem that an answer stands for, whoever made it.

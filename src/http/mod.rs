@@ -2,14 +2,19 @@
 //! operation documents itself.
 
 pub mod crud;
+pub mod deprecation;
 pub mod endpoint;
 pub mod extract;
 pub mod finish;
+pub mod headers;
+pub mod limits;
 pub mod page;
 pub mod permit;
 pub mod query;
 pub mod respond;
 pub mod step;
+
+use limits::{Meter, Quotas};
 
 use crate::db::Database;
 use crate::identity::token::Authority;
@@ -19,13 +24,20 @@ pub struct State {
     database: Database,
     authority: Authority,
     public_url: String,
+    meter: Meter,
     document: std::sync::OnceLock<Vec<u8>>,
 }
 
 impl State {
     /// The state of a service that is known to the world by `public_url`.
-    pub fn new(database: Database, authority: Authority, public_url: impl Into<String>) -> Self {
-        Self { database, authority, public_url: public_url.into(), document: std::sync::OnceLock::new() }
+    pub fn new(database: Database, authority: Authority, public_url: impl Into<String>, quotas: Quotas) -> Self {
+        Self {
+            database,
+            authority,
+            public_url: public_url.into(),
+            meter: Meter::new(quotas),
+            document: std::sync::OnceLock::new(),
+        }
     }
 
     /// The service's public URL, without a slash at the end.

@@ -14,8 +14,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
 use super::State;
 use super::endpoint::{Described, Operation};
@@ -70,23 +70,20 @@ impl<S: Scope> FromRequest for Permit<S> {
 }
 
 fn permit(request: &HttpRequest) -> Result<(web::Data<State>, Arc<Caller>), Problem> {
-    let state = state(request)?;
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let (Some(header), None) = (headers.next(), headers.next()) else {
-        return Err(Problem::new(Code::Unauthenticated));
-    };
-    let token = header
-        .to_str()
-        .ok()
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim())
-        .ok_or(Problem::new(Code::Unauthenticated))?;
-    let caller = state.authority.verify(token, state.database.context().now()).map_err(|error| {
-        tracing::debug!(%error, "a token was refused");
-        Problem::new(Code::Unauthenticated)
-    })?;
-    Ok((state, caller))
+    let caller = request.extensions().get::<Arc<Caller>>().cloned();
+    Ok((state(request)?, caller.ok_or(Problem::new(Code::Unauthenticated))?))
+}
+
+/// Who sends a request, by its token; `None` without a valid one. Asked once a request, before anything else is done for it.
+pub fn caller(headers: &HeaderMap, state: &State) -> Option<Arc<Caller>> {
+    let mut headers = headers.get_all(AUTHORIZATION);
+    let (Some(header), None) = (headers.next(), headers.next()) else { return None };
+    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    let verified = state.authority.verify(token.trim(), state.database.context().now());
+    verified.inspect_err(|error| tracing::debug!(%error, "a token was refused")).ok()
 }
 
 fn state(request: &HttpRequest) -> Result<web::Data<State>, Problem> {
