@@ -1,5 +1,7 @@
 //! The OpenAPI document: committed as generated, in the style that the contract asks for, with examples that hold.
 
+mod style;
+
 use std::collections::BTreeSet;
 
 use ricolloca::{app, openapi};
