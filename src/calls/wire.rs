@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::model::CallRules;
 use crate::batch::Input;
+use crate::openapi::schemas::Facts;
 
 /// A call as the region writes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -53,7 +54,7 @@ pub struct Call {
     /// The service's id.
     pub id: Uuid,
     /// Grows by one with every change.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub version: i64,
     /// First written.
     pub created_at: DateTime<Utc>,
@@ -126,13 +127,13 @@ pub struct CallRule {
     /// Whether this call has it: rules of later editions are off unless the call turns them on.
     pub in_force: bool,
     /// What the call sets it to, by name.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Facts)]
     pub parameters: Value,
     /// Facts that it accepts.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Facts)]
     pub passing_example: Value,
     /// Facts that it refuses.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Facts)]
     pub failing_example: Value,
 }
 

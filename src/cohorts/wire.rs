@@ -53,7 +53,7 @@ pub struct Cohort {
     /// The service's id.
     pub id: Uuid,
     /// Grows by one with every change.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub version: i64,
     /// First written.
     pub created_at: DateTime<Utc>,

@@ -6,6 +6,15 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::actions::wire::Action;
+use crate::calls::wire::Call;
+use crate::cohorts::wire::Cohort;
+use crate::members::wire::Member;
+use crate::organisations::wire::Organisation;
+use crate::outcomes::wire::Outcome;
+use crate::participants::wire::Participant;
+use crate::partnerships::wire::Partnership;
+
 /// What a reader asks for.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -45,13 +54,13 @@ pub struct Change {
     /// Which record.
     pub id: Uuid,
     /// The version that the change made.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub version: i64,
     /// What happened.
     pub operation: Operation,
     /// The record as it is *now*, which may be newer than this change: apply what is newer than what you have. Null after a
     /// deletion.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<ChangedRecord>)]
     pub record: Option<Box<RawValue>>,
 }
 
@@ -64,4 +73,26 @@ pub enum Operation {
     Upsert,
     /// It was deleted.
     Delete,
+}
+
+/// The record of a change, as the kind's own operations show it. For the document: what is embedded is JSON already.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ChangedRecord {
+    /// Soggetto.
+    Organisation(Organisation),
+    /// Avviso.
+    Call(Call),
+    /// Partenariato.
+    Partnership(Partnership),
+    /// Membro.
+    Member(Member),
+    /// Gruppo di lavoratori.
+    Cohort(Cohort),
+    /// Destinatario.
+    Participant(Participant),
+    /// Azione.
+    Action(Action),
+    /// Esito.
+    Outcome(Outcome),
 }

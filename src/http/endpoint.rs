@@ -16,6 +16,7 @@ use super::headers;
 use super::permit::Permission;
 use crate::error::{Code, Problem};
 use crate::identity::scopes::ScopeInfo;
+use crate::openapi::schemas;
 
 /// An argument or a result of a handler that says what it means for the operation.
 pub trait Described {
@@ -87,18 +88,20 @@ impl Operation {
     /// Sets the request body of a media type.
     pub fn body<T: ToSchema>(&mut self, media: &str) {
         let schema = self.schema::<T>();
+        self.body_of(&schema, media);
+    }
+
+    /// Sets the request body of a schema and media type.
+    pub fn body_of(&mut self, schema: &Value, media: &str) {
         self.request = Some(json!({"required": true, "content": {media: {"schema": schema}}}));
     }
 
-    /// Replaces the schema of the request body: a patch has the members of the whole, none of them required.
-    pub fn patch_schema(&mut self, reference: &Value) {
-        if let Some(content) =
-            self.request.as_mut().and_then(|request| request.get_mut("content")).and_then(Value::as_object_mut)
-        {
-            for media in content.values_mut() {
-                put(media, "schema", reference.clone());
-            }
-        }
+    /// The schema of a merge-patch to another, which is added to the components.
+    pub fn merge_patch(&mut self, whole: &Value) -> Value {
+        let mut patches = BTreeMap::new();
+        let reference = schemas::merge_patch(whole, &self.schemas, &mut patches);
+        self.schemas.extend(patches);
+        reference
     }
 
     /// Adds an example to the request body.

@@ -145,11 +145,9 @@ impl<T: 'static> FromRequest for MergePatch<T> {
 
 impl<T: ToSchema> Described for MergePatch<T> {
     fn describe(operation: &mut Operation) {
-        let schema = json!({"type": "object", "description": format!(
-            "Members of `{}` to change; null removes a member. What results is judged as a whole.", T::name())});
-        let reference = operation.named_schema(&format!("{}Patch", T::name()), schema);
-        operation.body::<T>("application/merge-patch+json");
-        operation.patch_schema(&reference);
+        let whole = operation.schema::<T>();
+        let reference = operation.merge_patch(&whole);
+        operation.body_of(&reference, "application/merge-patch+json");
         operation.problems(&[Code::MalformedJson, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::Invalid]);
     }
 }

@@ -14,6 +14,7 @@ use crate::http::endpoint::{About, Api, Described, Operation};
 use crate::http::permit::Public;
 use crate::http::query::Query;
 use crate::http::respond::{Document, Items};
+use crate::openapi::schemas::Facts;
 
 /// A list of codes that records refer to.
 #[derive(Serialize, ToSchema)]
@@ -39,7 +40,7 @@ pub struct VocabularyView {
     note: &'static str,
     /// How many entries it has, past ones included.
     #[schema(minimum = 0, maximum = 1_000_000)]
-    entries: usize,
+    entries: u32,
 }
 
 /// A code of a vocabulary.
@@ -63,6 +64,7 @@ pub struct EntryView {
     #[schema(max_length = 100)]
     parent: Option<&'static str>,
     /// What else the source says of it.
+    #[schema(value_type = Facts)]
     attributes: Map<String, Value>,
 }
 
@@ -83,10 +85,10 @@ pub struct EntryFilter {
     parent: Option<String>,
     /// Entries on a page.
     #[schema(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
+    limit: Option<u32>,
     /// Number of the first entry of the page, as it stands in `_links.next`.
     #[schema(minimum = 0, maximum = 1_000_000)]
-    cursor: Option<usize>,
+    cursor: Option<u32>,
 }
 
 /// The `{name}` of the path.
@@ -151,7 +153,7 @@ fn view(vocabulary: &'static Vocabulary) -> VocabularyView {
         source: vocabulary.source,
         licence: vocabulary.licence,
         note: vocabulary.note_en,
-        entries: vocabulary.entries().len(),
+        entries: u32::try_from(vocabulary.entries().len()).unwrap_or(u32::MAX),
     }
 }
 
@@ -166,7 +168,9 @@ async fn show(_: Public, name: Named) -> Result<Document<VocabularyView>, Proble
 async fn entries(_: Public, name: Named, filter: Query<EntryFilter>) -> Result<Items<EntryView>, Problem> {
     let filter = filter.0;
     let vocabulary = name.0;
-    let (limit, first) = (filter.limit.unwrap_or(100), filter.cursor.unwrap_or(0));
+    let place =
+        |number: Option<u32>, default| number.map_or(default, |number| usize::try_from(number).unwrap_or(default));
+    let (limit, first) = (place(filter.limit, 100), place(filter.cursor, 0));
     let wanted = |entry: &&super::Entry| {
         filter.code.as_ref().is_none_or(|code| *code == entry.code)
             && filter.valid_on.is_none_or(|day| entry.holds_on(day))
