@@ -28,21 +28,6 @@ impl Exposed for Actions {
     const WRITING: &'static str = "Each member of an active partnership writes the actions that it performs; once the partnership is concluded or the call closed, \
          they can be corrected until the reporting deadline. An accounted action is corrected by a new one that `rectifies` it and takes its place.";
 
-    fn example() -> Value {
-        json!({
-            "external_id": "azione-0001", "partnership": {"external_id": "partenariato-01"}, "cohort": {"external_id": "gruppo-01"},
-            "mode": "group", "status": "completed", "planned_on": "2012-10-01", "started_on": "2012-10-02", "ended_on": "2012-10-05",
-            "municipality": "015146", "minutes": 960, "financing": "own_resources",
-            "attendance": [{"participant": {"external_id": "lavoratore-0001"}, "minutes": 960},
-                           {"participant": {"external_id": "lavoratore-0002"}, "minutes": 720}],
-            "deliverables": [{"kind": "attendance_register", "dated_on": "2012-10-05",
-                              "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}],
-            "cost_lines": [{"basis": "standard_unit_cost", "quantity": 16, "unit_cost_cents": 3500, "amount_cents": 56000}],
-            "details": {"kind": "training", "eqf_level": 4, "isced_field": "0413", "certificate": true},
-            "evidence": "registro-2012-0042"
-        })
-    }
-
     fn list(
         conn: &mut Conn,
         filter: &ActionFilter,
@@ -63,7 +48,7 @@ impl Exposed for Actions {
 /// Registers the operations.
 pub fn register(api: &mut Api) {
     crud::register::<Actions>(api);
-    api.with_example(
+    api.operation(
         Method::POST,
         "/v1/actions/{id}/accounting",
         About {
@@ -74,7 +59,6 @@ pub fn register(api: &mut Api) {
                 and no longer changes. Sent again, the sum liquidated may rise; what was approved stays."
                 .to_owned(),
         },
-        Some(json!({"approved_cents": 56000, "liquidated_cents": 28000})),
         account,
     );
 }

@@ -28,12 +28,6 @@ impl Exposed for Calls {
         "A call (avviso): one edition of the funding, with its allocation, windows and the parameters of its rules.";
     const WRITING: &'static str = "The region publishes calls.";
 
-    fn example() -> Value {
-        json!({"external_id": "avviso-2012", "code": "PT-2012", "title": "Partenariati territoriali per la ricollocazione",
-               "allocation_cents": 500_000_000, "applications_from": "2012-07-01", "applications_to": "2012-09-30",
-               "activities_from": "2012-09-01", "activities_to": "2013-12-31", "reporting_deadline": "2014-03-31"})
-    }
-
     fn list(conn: &mut Conn, filter: &CallFilter, page: &Page, _: Option<Uuid>) -> Result<Vec<Call>, QueryError> {
         store::list(conn, filter, page)
     }

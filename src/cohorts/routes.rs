@@ -1,6 +1,6 @@
 //! Operations on cohorts.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::model::Cohort;
@@ -21,11 +21,6 @@ impl Exposed for Cohorts {
     const MEANING: &'static str = "A cohort (gruppo di lavoratori): workers accompanied together by one accredited operator, usually from one company or sector in crisis.";
     const WRITING: &'static str = "The partnership's lead and the operator in charge write it, until the partnership is at its end; only the lead names another operator. \
         A closed call takes corrections until its reporting deadline.";
-
-    fn example() -> Value {
-        json!({"external_id": "pt-001-c-01", "partnership": {"external_id": "pt-001"}, "name": "Ex dipendenti Officine Dimostrative",
-               "crisis_company": {"tax_code": "99999928882"}, "ateco": "25.11", "province": "MI", "agreement_on": "2012-06-15"})
-    }
 
     fn list(
         conn: &mut Conn,

@@ -33,9 +33,6 @@ pub trait Exposed: Resource {
     /// Who may change it, and when.
     const WRITING: &'static str;
 
-    /// A body that a client may send.
-    fn example() -> Value;
-
     /// The records of a page, and one more where there is one. `sight` limits them to what this organisation sees.
     fn list(
         conn: &mut Conn,
@@ -60,7 +57,6 @@ pub fn register<R: Exposed>(api: &mut Api) {
     let by_id = format!("{path}/{{id}}");
     let by_name = format!("{path}/by-external-id/{{external_id}}");
     let about = |id: String, summary: String, description: String| About { id, tag: many, summary, description };
-    let example = || Some(R::example());
     api.operation(
         Method::GET,
         &path,
@@ -74,7 +70,7 @@ pub fn register<R: Exposed>(api: &mut Api) {
         ),
         list::<R>,
     );
-    api.with_example(
+    api.operation(
         Method::POST,
         &path,
         about(
@@ -82,7 +78,6 @@ pub fn register<R: Exposed>(api: &mut Api) {
             format!("Create one {one}"),
             format!("{} A retry with the same `Idempotency-Key` has no second effect.", R::WRITING),
         ),
-        example(),
         create::<R>,
     );
     api.operation(
@@ -91,7 +86,7 @@ pub fn register<R: Exposed>(api: &mut Api) {
         about(format!("show_{one}"), format!("Read one {one}"), R::MEANING.to_owned()),
         read::<R>,
     );
-    api.with_example(
+    api.operation(
         Method::PUT,
         &by_id,
         about(
@@ -102,7 +97,6 @@ pub fn register<R: Exposed>(api: &mut Api) {
                 R::WRITING
             ),
         ),
-        example(),
         replace::<R>,
     );
     api.operation(
@@ -128,7 +122,7 @@ pub fn register<R: Exposed>(api: &mut Api) {
         ),
         remove::<R>,
     );
-    api.with_example(
+    api.operation(
         Method::PUT,
         &by_name,
         about(
@@ -139,7 +133,6 @@ pub fn register<R: Exposed>(api: &mut Api) {
                 R::WRITING
             ),
         ),
-        example(),
         upsert::<R>,
     );
 }

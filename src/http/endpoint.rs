@@ -104,17 +104,6 @@ impl Operation {
         reference
     }
 
-    /// Adds an example to the request body.
-    fn example(&mut self, example: &Value) {
-        if let Some(content) =
-            self.request.as_mut().and_then(|request| request.get_mut("content")).and_then(Value::as_object_mut)
-        {
-            for media in content.values_mut() {
-                put(media, "example", example.clone());
-            }
-        }
-    }
-
     /// Adds an answer without a body.
     pub fn empty_response(&mut self, status: u16, description: &str) {
         self.responses.insert(status, json!({"description": description}));
@@ -231,29 +220,9 @@ impl Api {
         Args: FromRequest + Described + Permitted + 'static,
         T: Responder + Described + 'static,
     {
-        self.with_example(method, path, about, None, handler)
-    }
-
-    /// The same, with an example of the request body.
-    pub fn with_example<H, Args, T>(
-        &mut self,
-        method: Method,
-        path: &str,
-        about: About,
-        example: Option<Value>,
-        handler: H,
-    ) -> &mut Self
-    where
-        H: Handler<Args, Output = Result<T, Problem>> + Clone + Send + Sync,
-        Args: FromRequest + Described + Permitted + 'static,
-        T: Responder + Described + 'static,
-    {
         let mut operation = Operation::new(method.clone(), path, about);
         Args::describe(&mut operation);
         T::describe(&mut operation);
-        if let Some(example) = example {
-            operation.example(&example);
-        }
         self.operations.push(operation);
         let register: Register = {
             let method = method.clone();

@@ -228,7 +228,7 @@ impl FromRequest for IfMatch {
 impl Described for IfMatch {
     fn describe(operation: &mut Operation) {
         operation.parameter(json!({"name": "If-Match", "in": "header", "required": true,
-            "description": "The `ETag` the record was read with, or `*` for whatever it is now.", "example": "\"1\"",
+            "description": "The `ETag` the record was read with, or `*` for whatever it is now.", "example": "*",
             "schema": {"type": "string", "pattern": "^(\\*|\"[0-9]{1,18}\")$", "maxLength": 20}}));
         operation.problems(&[Code::PreconditionRequired, Code::StaleVersion]);
     }
@@ -252,7 +252,7 @@ impl FromRequest for MayMatch {
 impl Described for MayMatch {
     fn describe(operation: &mut Operation) {
         operation.parameter(json!({"name": "If-Match", "in": "header", "required": false,
-            "description": "The `ETag` the record was read with: the request is refused where the record has changed since.", "example": "\"1\"",
+            "description": "The `ETag` the record was read with: the request is refused where the record has changed since.", "example": "*",
             "schema": {"type": "string", "pattern": "^(\\*|\"[0-9]{1,18}\")$", "maxLength": 20}}));
         operation.problems(&[Code::StaleVersion]);
     }
@@ -271,19 +271,38 @@ impl IfNoneMatch {
     }
 }
 
+/// The longest `If-None-Match`: a handful of versions.
+const TAG_LIST_LIMIT: usize = 200;
+
+fn is_tag_list(list: &str) -> bool {
+    let is_tag = |tag: &str| {
+        let opaque = tag.trim().trim_start_matches("W/").strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+        opaque.is_some_and(|opaque| opaque.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b','))
+    };
+    list.len() <= TAG_LIST_LIMIT && (list == "*" || list.split(',').all(is_tag))
+}
+
 impl FromRequest for IfNoneMatch {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(header(request, &IF_NONE_MATCH).map(|list| Self(list.map(str::to_owned))))
+        ready(header(request, &IF_NONE_MATCH).and_then(|list| match list {
+            Some(list) if !is_tag_list(list) => Err(Problem::malformed(vec![Violation::new(
+                IF_NONE_MATCH.as_str(),
+                "wrong_format",
+                "Entity tags, as they came in ETag, separated by commas, or *.",
+            )])),
+            list => Ok(Self(list.map(str::to_owned))),
+        }))
     }
 }
 
 impl Described for IfNoneMatch {
     fn describe(operation: &mut Operation) {
         operation.parameter(json!({"name": "If-None-Match", "in": "header", "required": false,
-            "description": "The `ETag` of what the reader has: 304 where it is still so.", "schema": {"type": "string", "maxLength": 200}}));
+            "description": "The `ETag` of what the reader has: 304 where it is still so.", "example": "\"0\"",
+            "schema": {"type": "string", "pattern": "^(\\*|(W/)?\"[!#-+.-~-]*\"( *, *(W/)?\"[!#-+.-~-]*\")*)$", "maxLength": TAG_LIST_LIMIT}}));
         operation.empty_response(304, "The reader has the current version.");
     }
 }

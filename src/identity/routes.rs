@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
@@ -134,7 +134,7 @@ fn invalid_client() -> Problem {
 
 /// Registers the operations.
 pub fn register(api: &mut Api) {
-    api.with_example(
+    api.operation(
         Method::POST,
         "/oauth/token",
         About {
@@ -143,7 +143,6 @@ pub fn register(api: &mut Api) {
             summary: "Obtain an access token".to_owned(),
             description: "OAuth 2.0 client credentials (RFC 6749, section 4.4): a signed token of the profile RFC 9068. The client authenticates in the body or by HTTP Basic.".to_owned(),
         },
-        Some(json!({"grant_type": "client_credentials", "client_id": "demo-operator-1", "client_secret": "demo"})),
         obtain,
     );
     api.operation(

@@ -1,6 +1,6 @@
 //! Operations on members.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::model::Member;
@@ -21,11 +21,6 @@ impl Exposed for Members {
     const MEANING: &'static str = "A member (soggetto della rete): an organisation's place in a partnership, with its category and the time it takes part.";
     const WRITING: &'static str = "The partnership's lead edits the members, itself included, until the partnership is at its end. From the submission on no change may break \
         the composition (invariants 1 to 3).";
-
-    fn example() -> Value {
-        json!({"external_id": "pt-001-m-02", "partnership": {"external_id": "pt-001"}, "organisation": {"tax_code": "99999910153"},
-               "category": "accredited_operator", "joined_on": "2012-07-02", "own_resources_cents": 1_500_000})
-    }
 
     fn list(
         conn: &mut Conn,

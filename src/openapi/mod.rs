@@ -1,5 +1,6 @@
 //! The OpenAPI document, assembled from what the operations say of themselves.
 
+pub mod examples;
 pub mod schemas;
 
 use serde_json::{Map, Value, json};
@@ -14,7 +15,8 @@ pub const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 
 /// The whole document for a service at `url`.
 pub fn document(url: &str) -> Value {
-    let (paths, mut components) = app::api().document();
+    let (mut paths, mut components) = app::api().document();
+    examples::illustrate(&mut paths);
     components.insert("Problem".to_owned(), problem_schema());
     let mut document = json!({
         "openapi": "3.1.0",

@@ -28,11 +28,6 @@ impl Exposed for Organisations {
     const MEANING: &'static str = "An organisation (soggetto): a legal entity, by its codice fiscale.";
     const WRITING: &'static str = "The region registers organisations.";
 
-    fn example() -> Value {
-        json!({"external_id": "org-0001", "tax_code": "99999910153", "name": "Operatore Dimostrativo S.r.l.", "legal_form": "1.3.20",
-               "ateco": "78.10.00", "municipality": "015146"})
-    }
-
     fn list(
         conn: &mut Conn,
         filter: &OrganisationFilter,
@@ -53,7 +48,7 @@ impl Exposed for Organisations {
 /// Registers the operations.
 pub fn register(api: &mut Api) {
     crud::register::<Organisations>(api);
-    api.with_example(
+    api.operation(
         Method::PUT,
         "/v1/organisations/{id}/accreditation",
         About {
@@ -62,8 +57,6 @@ pub fn register(api: &mut Api) {
             summary: "Set what the register of labour operators says of an organisation".to_owned(),
             description: "Replaces entries and units (accreditamento, l.r. 22/2006 art. 13). An operator must be accredited on every date on which it delivers a service.".to_owned(),
         },
-        Some(json!({"entries": [{"number": "A-0001", "kind": "definitive", "act": "D.d.u.o. 1/2010", "valid_from": "2010-01-01"}],
-                    "units": [{"code": "UO-1", "municipality": "015146"}]})),
         accredit,
     );
 }

@@ -28,11 +28,6 @@ impl Exposed for Outcomes {
     const WRITING: &'static str = "The operator in charge of the worker declares it, also after the partnership was concluded. A notice or a VAT number makes it evidenced. \
         A verified outcome is not changed but withdrawn; a change to a disputed one puts it up for verification again.";
 
-    fn example() -> Value {
-        json!({"external_id": "e-0001", "participant": {"external_id": "w-0001"}, "kind": "employment", "contract_type": "A.02.00", "working_time": "F",
-               "employer_tax_code": "99999928882", "starts_on": "2012-10-01", "ends_on": "2013-09-30", "cob": "1201512345678901", "ccnl": "C011", "profession": "6.2.1"})
-    }
-
     fn list(
         conn: &mut Conn,
         filter: &OutcomeFilter,
@@ -53,7 +48,7 @@ impl Exposed for Outcomes {
 /// Registers the operations.
 pub fn register(api: &mut Api) {
     crud::register::<Outcomes>(api);
-    api.with_example(
+    api.operation(
         Method::POST,
         "/v1/outcomes/{id}/verification",
         about(
@@ -62,10 +57,9 @@ pub fn register(api: &mut Api) {
             "The Dote system compares it with the employers' notices (comunicazioni obbligatorie). What is evidenced, verified or disputed can be decided on, again too; what is \
              only declared cannot. A dispute states its reason.",
         ),
-        Some(json!({"verdict": "disputed", "reason": "La comunicazione risulta annullata"})),
         verify,
     );
-    api.with_example(
+    api.operation(
         Method::POST,
         "/v1/outcomes/{id}/withdrawal",
         about(
@@ -74,7 +68,6 @@ pub fn register(api: &mut Api) {
             "The operator in charge takes it back (ritiro), in whatever state it is. It stays on record, counts no more, and its notice is free for another outcome. An empty \
              object will do as body.",
         ),
-        Some(json!({"reason": "Il lavoratore non ha preso servizio"})),
         withdraw,
     );
 }

@@ -1,7 +1,7 @@
 //! Operations on participants.
 
 use actix_web::http::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::model::Participant;
@@ -31,12 +31,6 @@ impl Exposed for Participants {
     const WRITING: &'static str = "The operator in charge writes it, from the partnership's draft to its end. A worker has at most one active Dote and is in at most one \
         partnership at a time. From the submission on, a partnership keeps at least one worker in charge.";
 
-    fn example() -> Value {
-        json!({"external_id": "w-0001", "cohort": {"external_id": "pt-001-c-01"}, "tax_code": "VRFLFA70A01F205B", "given_name": "Alfa", "family_name": "Verifica",
-               "sex": "male", "birth_year": 1970, "municipality": "015146", "education_level": "USG", "entry_status": "cigs", "unemployed_since": "2012-03-01",
-               "dote": {"number": "DR-000001", "path": "job_placement", "valid_from": "2012-07-01", "valid_to": "2013-06-30"}, "taken_charge_on": "2012-07-09"})
-    }
-
     fn list(
         conn: &mut Conn,
         filter: &ParticipantFilter,
@@ -54,7 +48,7 @@ impl Exposed for Participants {
 /// Registers the operations.
 pub fn register(api: &mut Api) {
     crud::register::<Participants>(api);
-    api.with_example(
+    api.operation(
         Method::POST,
         "/v1/participants/lookup",
         About {
@@ -66,7 +60,6 @@ pub fn register(api: &mut Api) {
                 stand in a URL; nothing is changed."
                 .to_owned(),
         },
-        Some(json!({"tax_code": "VRFLFA70A01F205B"})),
         lookup,
     );
 }

@@ -1,7 +1,7 @@
 //! Operations on partnerships.
 
 use actix_web::http::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::model::Partnership;
@@ -27,12 +27,6 @@ impl Exposed for Partnerships {
     const SORTS: &'static [&'static str] = &["created_at", "updated_at"];
     const MEANING: &'static str = "A partnership (partenariato territoriale): a network of subjects under one call.";
     const WRITING: &'static str = "The organisation whose client creates a partnership leads it (capofila); only the lead changes it, and only while it is a draft.";
-
-    fn example() -> Value {
-        json!({"external_id": "pt-001", "call": {"id": "01890000-0000-7000-8000-000000000001"}, "title": "Rete per la ricollocazione nel tessile comasco",
-               "ateco": "13", "provinces": ["CO", "VA"], "cup": "E89J12000010007", "starts_on": "2012-09-01", "ends_on": "2013-08-31",
-               "budget_cents": 25_000_000, "requested_cents": 20_000_000})
-    }
 
     fn list(
         conn: &mut Conn,
@@ -72,7 +66,7 @@ pub fn register(api: &mut Api) {
         ),
         submit,
     );
-    api.with_example(
+    api.operation(
         Method::POST,
         "/v1/partnerships/{id}/decision",
         about(
@@ -81,7 +75,6 @@ pub fn register(api: &mut Api) {
             "The region decides on a partnership that was submitted (istruttoria). A grant lies within what was requested and within what is left of the call's allocation. \
              A rejection lets the workers go.",
         ),
-        Some(json!({"verdict": "approved", "granted_cents": 18_000_000, "reason": "Progetto ammesso e finanziato"})),
         decide,
     );
     api.operation(
@@ -104,7 +97,7 @@ pub fn register(api: &mut Api) {
         ),
         conclude,
     );
-    api.with_example(
+    api.operation(
         Method::POST,
         "/v1/partnerships/{id}/withdrawal",
         about(
@@ -112,7 +105,6 @@ pub fn register(api: &mut Api) {
             "Withdraw a partnership",
             "The lead gives up a partnership that is not at its end yet (ritiro). What was granted goes back to the call; the workers are free for others. An empty object will do as body.",
         ),
-        Some(json!({"reason": "Venuta meno la disponibilità di un soggetto della rete"})),
         withdraw,
     );
 }

@@ -83,22 +83,18 @@ impl Story<'_> {
         let records: Vec<Record> =
             bodies.into_iter().map(|body| Record { caller: Arc::clone(&self.region), body }).collect();
         let ids = self.pusher.put::<Calls>(&records)?;
-        let firsts = [date(2012, 7, 9), date(2025, 1, 13)];
-        self.editions = ids.into_iter().zip(firsts).map(|(call, first)| Edition { call, first }).collect();
+        // A developer of any year to come finds the open call's partnerships at work.
+        let lives = [(date(2012, 7, 9), 700), (date(2025, 1, 13), 25_000)];
+        self.editions = ids.into_iter().zip(lives).map(|(call, (first, life))| Edition { call, first, life }).collect();
         Ok(())
     }
 
     /// Partnerships with their members and cohorts.
     pub(super) fn found(&mut self, edition: usize) -> Result<(), StartError> {
-        let Some(Edition { call, first }) =
-            self.editions.get(edition).map(|e| Edition { call: e.call, first: e.first })
-        else {
-            return Ok(());
-        };
-        self.set(first);
+        let Some(day) = self.editions.get(edition).copied() else { return Ok(()) };
+        self.set(day.first);
         let numbers =
             if edition == 0 { 0..PARTNERSHIPS - IN_OPEN_CALL } else { PARTNERSHIPS - IN_OPEN_CALL..PARTNERSHIPS };
-        let day = Edition { call, first };
         for number in numbers {
             let operators = if edition == 0 { self.operators.len() } else { 2 };
             let Some(lead) = self.operators.get(number % operators).cloned() else { continue };
@@ -106,8 +102,8 @@ impl Story<'_> {
             let (code, ..) = CAPITALS.get(province).copied().unwrap_or(("MI", "", ""));
             let requested = 10_000_000 + 100_000 * i64::try_from(number).unwrap_or_default();
             let body = json!({
-                "external_id": format!("pt-{number:02}"), "call": {"id": call}, "title": format!("Partenariato territoriale {} {code}", number + 1),
-                "ateco": "25", "provinces": [code], "starts_on": day.day(60), "ends_on": day.day(700),
+                "external_id": format!("pt-{number:02}"), "call": {"id": day.call}, "title": format!("Partenariato territoriale {} {code}", number + 1),
+                "ateco": "25", "provinces": [code], "starts_on": day.day(60), "ends_on": day.day(day.life),
                 "budget_cents": requested * 5 / 4, "requested_cents": requested,
             });
             let ids = self.pusher.put::<Partnerships>(&[Record { caller: Arc::clone(&lead), body }])?;

@@ -1,4 +1,4 @@
-//! What the demo data tells: the call of 2012 with 34 partnerships, and a call that is open today with six more, in which a
+//! What the demo data tells: the call of 2012 with 30 partnerships, and a call that is open today with ten more, in which a
 //! developer can try things. 2,000 workers, 10,000 actions. The clock stands, for each step, at the day it is told of.
 
 mod founding;
@@ -25,7 +25,7 @@ use crate::serve::StartError;
 use crate::{outcomes, partnerships};
 
 const PARTNERSHIPS: usize = 40;
-const IN_OPEN_CALL: usize = 6;
+const IN_OPEN_CALL: usize = 10;
 const PARTICIPANTS: usize = 2_000;
 const ACTIONS: usize = 10_000;
 const OPERATORS: usize = 12;
@@ -42,9 +42,12 @@ pub struct Actors {
 }
 
 /// The days of one edition, counted from its first.
+#[derive(Clone, Copy)]
 struct Edition {
     call: Uuid,
     first: NaiveDate,
+    /// Days that a partnership lasts, from the edition's first.
+    life: u64,
 }
 
 impl Edition {
@@ -68,6 +71,8 @@ struct Network {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Draft,
+    Submitted,
+    Approved,
     Rejected,
     Withdrawn,
     Active,
@@ -76,12 +81,14 @@ enum Fate {
 
 impl Fate {
     /// In the call of 2012 most are active, the first few tell the other ends; in the open one each demo operator has two
-    /// active partnerships and a draft.
+    /// active partnerships and one in each state before.
     const fn of(number: usize) -> Self {
         match number {
             0 => Self::Rejected,
             1 => Self::Withdrawn,
             2..6 => Self::Concluded,
+            34 | 35 => Self::Submitted,
+            36 | 37 => Self::Approved,
             38 | 39 => Self::Draft,
             _ => Self::Active,
         }
@@ -164,7 +171,7 @@ impl<'a> Story<'a> {
     }
 
     fn take_in_charge(&mut self, edition: usize) -> Result<(), StartError> {
-        let Some(day) = self.editions.get(edition).map(|e| Edition { call: e.call, first: e.first }) else {
+        let Some(day) = self.editions.get(edition).copied() else {
             return Ok(());
         };
         self.set(day.day(20));
@@ -193,7 +200,7 @@ impl<'a> Story<'a> {
                         "external_id": format!("w-{serial:04}"), "cohort": {"id": cohort}, "tax_code": worker.tax_code,
                         "given_name": worker.given_name, "family_name": worker.family_name, "sex": worker.sex, "birth_year": worker.birth_year,
                         "municipality": municipality, "education_level": pick(&mut self.random, LEVELS), "entry_status": status,
-                        "dote": {"number": format!("DR-{serial:06}"), "path": "job_placement", "valid_from": day.day(10), "valid_to": day.day(720)},
+                        "dote": {"number": format!("DR-{serial:06}"), "path": "job_placement", "valid_from": day.day(10), "valid_to": day.day(day.life + 20)},
                         "taken_charge_on": day.day(10 + serial as u64 % 10),
                     }),
                 });
@@ -209,7 +216,7 @@ impl<'a> Story<'a> {
     /// Submission, decision, activation.
     fn apply(&mut self, edition: usize) -> Result<(), StartError> {
         use partnerships::ops::Act;
-        let Some(day) = self.editions.get(edition).map(|e| Edition { call: e.call, first: e.first }) else {
+        let Some(day) = self.editions.get(edition).copied() else {
             return Ok(());
         };
         let networks: Vec<(usize, Uuid, Arc<Caller>, Fate)> = self
@@ -224,7 +231,7 @@ impl<'a> Story<'a> {
             self.pusher.act::<Partnerships>(lead, *id, Act::Submit)?;
         }
         self.set(day.day(50));
-        for (number, id, _, fate) in &networks {
+        for (number, id, _, fate) in networks.iter().filter(|(.., fate)| *fate != Fate::Submitted) {
             let requested = 10_000_000 + 100_000 * i64::try_from(*number).unwrap_or_default();
             let decision = match fate {
                 Fate::Rejected => {
@@ -241,7 +248,7 @@ impl<'a> Story<'a> {
             match fate {
                 Fate::Withdrawn => self.pusher.act::<Partnerships>(lead, *id, Act::Withdraw(parsed(json!({}))?))?,
                 Fate::Active | Fate::Concluded => self.pusher.act::<Partnerships>(lead, *id, Act::Activate)?,
-                Fate::Draft | Fate::Rejected => {}
+                Fate::Draft | Fate::Submitted | Fate::Approved | Fate::Rejected => {}
             }
         }
         Ok(())
@@ -249,7 +256,7 @@ impl<'a> Story<'a> {
 
     /// Actions, one a day in each partnership, reported when most of them are over.
     fn work(&mut self, edition: usize) -> Result<(), StartError> {
-        let Some(day) = self.editions.get(edition).map(|e| Edition { call: e.call, first: e.first }) else {
+        let Some(day) = self.editions.get(edition).copied() else {
             return Ok(());
         };
         self.set(day.day(480));
@@ -287,7 +294,7 @@ impl<'a> Story<'a> {
 
     /// Outcomes, some with evidence, some verified.
     fn place(&mut self, edition: usize) -> Result<(), StartError> {
-        let Some(day) = self.editions.get(edition).map(|e| Edition { call: e.call, first: e.first }) else {
+        let Some(day) = self.editions.get(edition).copied() else {
             return Ok(());
         };
         self.set(day.day(500));
@@ -315,7 +322,7 @@ impl<'a> Story<'a> {
     }
 
     fn conclude(&mut self, edition: usize) -> Result<(), StartError> {
-        let Some(day) = self.editions.get(edition).map(|e| Edition { call: e.call, first: e.first }) else {
+        let Some(day) = self.editions.get(edition).copied() else {
             return Ok(());
         };
         self.set(day.day(520));

@@ -1,0 +1,63 @@
+//! Examples: requests that were sent to a service with the demo data, and its answers, as the test `openapi::examples` recorded
+//! them. So each example works when it is tried on such a service.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// What was sent to an operation, and what came back.
+#[derive(Debug, Deserialize)]
+pub struct Example {
+    /// The operation's id.
+    pub operation: String,
+    /// The demo client that sent it; null where no token is needed.
+    pub client: Option<String>,
+    /// Values of parameters by name.
+    pub parameters: Map<String, Value>,
+    /// The body, where it has one.
+    pub body: Option<Value>,
+    /// The status of the answer.
+    pub status: u16,
+    /// Its body; null where it has none.
+    pub answer: Value,
+}
+
+/// Every example, in the order in which they were recorded.
+pub fn all() -> &'static [Example] {
+    static ALL: LazyLock<Vec<Example>> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../../openapi/examples.json")).unwrap_or_default());
+    &ALL
+}
+
+/// Writes them into the operations of the document.
+pub fn illustrate(paths: &mut Map<String, Value>) {
+    for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+        let Some(example) =
+            all().iter().find(|example| operation.get("operationId").is_some_and(|id| *id == *example.operation))
+        else {
+            continue;
+        };
+        for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+            let value = parameter.get("name").and_then(Value::as_str).and_then(|name| example.parameters.get(name));
+            if let (Some(value), Some(parameter)) = (value.cloned(), parameter.as_object_mut()) {
+                parameter.insert("example".to_owned(), value);
+            }
+        }
+        if let Some(body) = &example.body {
+            show(operation.get_mut("requestBody"), body);
+        }
+        for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
+            if status.starts_with('2') {
+                show(Some(response), &example.answer);
+            }
+        }
+    }
+}
+
+fn show(message: Option<&mut Value>, example: &Value) {
+    let content = message.and_then(|message| message.get_mut("content")).and_then(Value::as_object_mut);
+    for media in content.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
+        media.insert("example".to_owned(), example.clone());
+    }
+}
