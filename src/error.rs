@@ -59,8 +59,6 @@ problem_codes! {
     NotFound = "not_found" 404 "Not found" / "Non trovato";
     /// The path exists, but not with this method; `Allow` lists those that do.
     MethodNotAllowed = "method_not_allowed" 405 "The method is not allowed here" / "Metodo non consentito";
-    /// None of the media types in `Accept` can be served.
-    NotAcceptable = "not_acceptable" 406 "No acceptable representation" / "Nessuna rappresentazione accettabile";
     /// The lifecycle does not allow this step from the state the record is in; `detail` names the state.
     WrongState = "wrong_state" 409 "The record's state does not allow it" / "Lo stato del record non lo consente";
     /// A live record with the same unique value exists already: an external id, a tax code, a code of an employer's notice.

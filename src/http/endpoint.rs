@@ -64,7 +64,15 @@ impl Operation {
             parameters: Vec::new(),
             request: None,
             responses: BTreeMap::new(),
-            problems: [Code::MalformedRequest, Code::TooManyRequests, Code::Internal, Code::Unavailable].into(),
+            problems: [
+                Code::MalformedRequest,
+                Code::UriTooLong,
+                Code::TooManyRequests,
+                Code::HeadersTooLarge,
+                Code::Internal,
+                Code::Unavailable,
+            ]
+            .into(),
             schemas: BTreeMap::new(),
             deprecation: None,
         }
@@ -161,6 +169,9 @@ impl Operation {
                 "description": description,
                 "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
             });
+            if self.method == Method::PATCH && status == Code::UnsupportedMediaType.status() {
+                put(&mut response, "headers", json!({"Accept-Patch": headers::reference("Accept-Patch")}));
+            }
             if codes.iter().any(|code| Problem::new(*code).retry_after().is_some()) {
                 put(&mut response, "headers", json!({"Retry-After": headers::reference("Retry-After")}));
             }

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, HttpResponse, web};
+use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _, web};
 
 use super::limits::{self, Standing, Subject};
 use super::{State, permit};
@@ -26,19 +26,24 @@ pub async fn finish(
     let id = correlation_id(request.headers(), state.as_ref().map(|state| state.as_ref()));
     let language = language(request.headers());
     let standing = state.as_ref().and_then(|state| admit(&request, state));
-    let mut response = if standing.is_some_and(|standing| !standing.allowed) {
-        request.into_response(HttpResponse::from_error(Problem::new(Code::TooManyRequests)))
+    let refused = if standing.is_some_and(|standing| !standing.allowed) {
+        Some(Problem::new(Code::TooManyRequests))
     } else {
-        // Nothing below answers with an error of its own; if something does, it has no request to answer any more.
-        next.call(request).await?.map_into_boxed_body()
+        oversized(&request)
     };
-    if let Some(problem) = problem_of(&response) {
+    let mut response = match &refused {
+        Some(problem) => request.into_response(HttpResponse::build(problem.status_code()).finish()),
+        // Nothing below answers with an error of its own; if something does, it has no request to answer any more.
+        None => next.call(request).await?.map_into_boxed_body(),
+    };
+    if let Some(problem) = refused.or_else(|| problem_of(&response)) {
         let base = state.as_ref().map_or("", |state| state.public_url());
         let body = problem.to_json(base, Some(&id), language);
+        let patching = response.request().method() == Method::PATCH;
         response = response.map_body(|head, _| {
             head.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
             head.status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            problem_headers(&problem, head.headers_mut());
+            problem_headers(&problem, patching, head.headers_mut());
             BoxBody::new(body)
         });
     }
@@ -82,6 +87,27 @@ fn admit(request: &ServiceRequest, state: &State) -> Option<Standing> {
     let mut standing = state.meter.charge(subject, Instant::now());
     standing.allowed |= request.path().starts_with("/health/");
     Some(standing)
+}
+
+/// The longest request target, in bytes: every list with every filter fits.
+pub const URI_LIMIT: usize = 8 * 1024;
+
+/// Names and values of all headers together, in bytes, and their number. The server itself would take more.
+pub const HEADERS_LIMIT: (usize, usize) = (32 * 1024, 64);
+
+/// What is wrong with the size of the request line or the headers. (The body's size is judged while it is read.)
+fn oversized(request: &ServiceRequest) -> Option<Problem> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > URI_LIMIT {
+        return Some(Problem::because(Code::UriTooLong, format!("A request target has at most {URI_LIMIT} bytes.")));
+    }
+    let (bytes, number) = HEADERS_LIMIT;
+    let headers = request.headers();
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    (size > bytes || headers.len() > number).then(|| {
+        let detail = format!("At most {number} headers of {bytes} bytes in all.");
+        Problem::because(Code::HeadersTooLarge, detail)
+    })
 }
 
 /// The names of the headers that say how a caller stands.
@@ -138,7 +164,7 @@ fn problem_of(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
     }))
 }
 
-fn problem_headers(problem: &Problem, headers: &mut HeaderMap) {
+fn problem_headers(problem: &Problem, patching: bool, headers: &mut HeaderMap) {
     let challenge = match problem.code {
         Code::Unauthenticated => Some("Bearer realm=\"ricolloca\", error=\"invalid_token\""),
         Code::InsufficientScope => Some("Bearer realm=\"ricolloca\", error=\"insufficient_scope\""),
@@ -151,7 +177,7 @@ fn problem_headers(problem: &Problem, headers: &mut HeaderMap) {
     if let Some(seconds) = problem.retry_after() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if problem.code == Code::UnsupportedMediaType {
+    if patching && problem.code == Code::UnsupportedMediaType {
         headers
             .insert(HeaderName::from_static("accept-patch"), HeaderValue::from_static("application/merge-patch+json"));
     }

@@ -12,6 +12,7 @@ mod architecture;
 mod authz_matrix;
 mod calls;
 mod cohorts;
+mod contract;
 mod demo;
 mod embedded;
 mod feed_order;

@@ -89,7 +89,7 @@ fn with_database(url: &str, database: &str) -> String {
 
 /// A migrated database that is dropped with this value.
 pub struct Database {
-    name: String,
+    pub name: String,
     pub url: String,
 }
 

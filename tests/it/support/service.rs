@@ -36,27 +36,37 @@ impl Service {
     }
 
     pub fn start_with(clock: Clock) -> Self {
+        Self::serve(Self::populated(&clock), clock, &[])
+    }
+
+    /// A service with settings of its own.
+    pub fn start_with_flags(flags: &[&str]) -> Self {
+        Self::serve(Self::populated(&Clock::System), Clock::System, flags)
+    }
+
+    fn populated(clock: &Clock) -> Database {
         let database = Database::new();
         for (number, (id, role)) in CLIENTS.iter().enumerate() {
             let tax_code = synthetic::organisation(1_000_001 + u32::try_from(number).unwrap(), 15);
             let mut conn = database.connect();
             admin::put_client(&mut conn, &context(clock.clone()), id, *role, &tax_code, id, "secret").unwrap();
         }
-        Self::serve(database, clock)
+        database
     }
 
     /// A service with the demo data and its clients.
     pub fn demo() -> Self {
         let database = Database::new();
         ricolloca::seed::load(&database.url, &context(Clock::System)).unwrap();
-        Self::serve(database, Clock::System)
+        Self::serve(database, Clock::System, &[])
     }
 
-    fn serve(database: Database, clock: Clock) -> Self {
-        let settings =
-            Cli::try_parse_from(["ricolloca", "--bind", "127.0.0.1:0", "--public-url", "http://test.invalid"])
-                .unwrap()
-                .settings;
+    fn serve(database: Database, clock: Clock, flags: &[&str]) -> Self {
+        let settings = Cli::try_parse_from(
+            [&["ricolloca", "--bind", "127.0.0.1:0", "--public-url", "http://test.invalid"], flags].concat(),
+        )
+        .unwrap()
+        .settings;
         let state = serve::state(&database.url, &settings, context(clock.clone())).unwrap();
         let (send, receive) = mpsc::channel();
         let thread = std::thread::spawn(move || {
