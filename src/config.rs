@@ -94,8 +94,14 @@ pub struct Settings {
     /// Whether demo data and demo clients are loaded.
     #[arg(long, env = "RICOLLOCA_DEMO", value_enum, default_value_t = Demo::Auto, global = true)]
     pub demo: Demo,
-    /// What is logged: a level, or a filter as of the crate tracing-subscriber.
-    #[arg(long, env = "RICOLLOCA_LOG", default_value = "warn,ricolloca=info", global = true)]
+    /// What is logged: a level, or a filter as of the crate tracing-subscriber. By default not what comes over the wire that is
+    /// no HTTP: anyone could fill the log with it.
+    #[arg(
+        long,
+        env = "RICOLLOCA_LOG",
+        default_value = "warn,actix_http::h1::dispatcher=off,ricolloca=info",
+        global = true
+    )]
     pub log: String,
     /// How the log is written.
     #[arg(long, env = "RICOLLOCA_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]

@@ -144,6 +144,12 @@ fn violations_of(error: &ValidationError<'_>, names: &[String]) -> Vec<Violation
         ValidationErrorKind::Minimum { limit } => one("out_of_range", format!("The value must be at least {limit}.")),
         ValidationErrorKind::MaxItems { limit } => one("too_many_items", format!("At most {limit} items are allowed.")),
         ValidationErrorKind::MinItems { limit } => one("too_few_items", format!("At least {limit} items are needed.")),
+        ValidationErrorKind::MinProperties { limit } => {
+            one("too_few_members", format!("At least {limit} of the members is needed."))
+        }
+        ValidationErrorKind::MaxProperties { limit } => {
+            one("too_many_members", format!("At most {limit} of the members is allowed."))
+        }
         ValidationErrorKind::UniqueItems => one("repeated_item", "The items must differ from each other.".to_owned()),
         ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
             nearest(context, &pointer, names)

@@ -3,16 +3,19 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::{Kept, store};
 use crate::db::{Conn, ExternalKey, Fault, Stored};
 use crate::error::Violation;
 use crate::identity::Caller;
+use crate::openapi::schemas::one_of_members;
 
 /// A reference to a record: exactly one of the two.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ref {
     /// The service's id of the record.
@@ -20,8 +23,27 @@ pub struct Ref {
     pub id: Option<Uuid>,
     /// The name that the caller's own organisation gave the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 100)]
     pub external_id: Option<String>,
+}
+
+impl PartialSchema for Ref {
+    fn schema() -> RefOr<Schema> {
+        one_of_members("A reference to a record: exactly one of the two.", [by_id(), by_name()])
+    }
+}
+
+impl ToSchema for Ref {}
+
+/// The member of a reference that is the service's id.
+pub fn by_id() -> (&'static str, Object) {
+    let id = ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+    ("id", id.description(Some("The service's id of the record.")).build())
+}
+
+/// The member of a reference that is the caller's own name.
+pub fn by_name() -> (&'static str, Object) {
+    let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(100));
+    ("external_id", name.description(Some("The name that the caller's own organisation gave the record.")).build())
 }
 
 impl Ref {

@@ -27,6 +27,7 @@ impl Exposed for Calls {
     const MEANING: &'static str =
         "A call (avviso): one edition of the funding, with its allocation, windows and the parameters of its rules.";
     const WRITING: &'static str = "The region publishes calls.";
+    const CONFLICTS: &'static [Code] = &[Code::AllocationExceeded];
 
     fn list(conn: &mut Conn, filter: &CallFilter, page: &Page, _: Option<Uuid>) -> Result<Vec<Call>, QueryError> {
         store::list(conn, filter, page)

@@ -14,7 +14,7 @@ use super::respond::{Changed, Created, Items, Removed, Shown, Written};
 use crate::batch::{Item, Job, Lookup, Resource, Target, Verb};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Stored};
-use crate::error::Problem;
+use crate::error::{Code, Problem};
 use crate::identity::Caller;
 use crate::identity::scopes::Scope;
 
@@ -32,6 +32,8 @@ pub trait Exposed: Resource {
     const MEANING: &'static str;
     /// Who may change it, and when.
     const WRITING: &'static str;
+    /// What a record that is written can be in conflict with, besides the lifecycle and the names that are taken.
+    const CONFLICTS: &'static [Code] = &[];
 
     /// The records of a page, and one more where there is one. `sight` limits them to what this organisation sees.
     fn list(
@@ -57,6 +59,7 @@ pub fn register<R: Exposed>(api: &mut Api) {
     let by_id = format!("{path}/{{id}}");
     let by_name = format!("{path}/by-external-id/{{external_id}}");
     let about = |id: String, summary: String, description: String| About { id, tag: many, summary, description };
+    let conflicts = [&[Code::NotYours, Code::WrongState, Code::AlreadyExists], R::CONFLICTS].concat();
     api.operation(
         Method::GET,
         &path,
@@ -79,7 +82,8 @@ pub fn register<R: Exposed>(api: &mut Api) {
             format!("{} A retry with the same `Idempotency-Key` has no second effect.", R::WRITING),
         ),
         create::<R>,
-    );
+    )
+    .refuses(&conflicts);
     api.operation(
         Method::GET,
         &by_id,
@@ -98,7 +102,8 @@ pub fn register<R: Exposed>(api: &mut Api) {
             ),
         ),
         replace::<R>,
-    );
+    )
+    .refuses(&conflicts);
     api.operation(
         Method::PATCH,
         &by_id,
@@ -108,7 +113,8 @@ pub fn register<R: Exposed>(api: &mut Api) {
             format!("{} By merge-patch (RFC 7396): what the body leaves out stays, null empties.", R::WRITING),
         ),
         patch::<R>,
-    );
+    )
+    .refuses(&conflicts);
     api.operation(
         Method::DELETE,
         &by_id,
@@ -121,7 +127,8 @@ pub fn register<R: Exposed>(api: &mut Api) {
             ),
         ),
         remove::<R>,
-    );
+    )
+    .refuses(&[Code::NotYours, Code::WrongState, Code::StillReferenced, Code::Invalid]);
     api.operation(
         Method::PUT,
         &by_name,
@@ -134,7 +141,8 @@ pub fn register<R: Exposed>(api: &mut Api) {
             ),
         ),
         upsert::<R>,
-    );
+    )
+    .refuses(&conflicts);
 }
 
 /// Carries out one change and waits for its answer.

@@ -165,15 +165,25 @@ impl Operation {
                 .map(|code| format!("`{}`: {}.", code.as_str(), code.title()))
                 .collect::<Vec<_>>()
                 .join(" ");
+            let examples: Map<String, Value> = codes
+                .iter()
+                .map(|code| {
+                    (code.as_str().to_owned(), json!({"summary": code.title(), "value": problem_example(*code)}))
+                })
+                .collect();
             let mut response = json!({
                 "description": description,
-                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                "content": {"application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
             });
             if self.method == Method::PATCH && status == Code::UnsupportedMediaType.status() {
                 put(&mut response, "headers", json!({"Accept-Patch": headers::reference("Accept-Patch")}));
             }
-            if codes.iter().any(|code| Problem::new(*code).retry_after().is_some()) {
+            let retried = codes.iter().filter(|code| Problem::new(**code).retry_after().is_some()).count();
+            if retried == codes.len() {
                 put(&mut response, "headers", json!({"Retry-After": headers::reference("Retry-After")}));
+            } else if retried > 0 {
+                put(&mut response, "headers", json!({"Retry-After": headers::optional("Retry-After")}));
             }
             responses.insert(status.to_string(), response);
         }
@@ -247,6 +257,14 @@ impl Api {
             })
         };
         self.routes.entry(path.to_owned()).or_default().push((method, register));
+        self
+    }
+
+    /// Adds problems that the operation that was registered last may answer with.
+    pub fn refuses(&mut self, codes: &[Code]) -> &mut Self {
+        if let Some(operation) = self.operations.last_mut() {
+            operation.problems(codes);
+        }
         self
     }
 

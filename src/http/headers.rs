@@ -77,3 +77,12 @@ pub fn of_every_answer(method: &Method) -> Map<String, Value> {
 pub fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/headers/{name}")})
 }
+
+/// One of them, where only some answers of the status carry it.
+pub fn optional(name: &str) -> Value {
+    let mut header = components().get_mut(name).map(Value::take).unwrap_or_default();
+    if let Some(members) = header.as_object_mut() {
+        members.insert("required".to_owned(), Value::Bool(false));
+    }
+    header
+}

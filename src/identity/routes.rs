@@ -34,7 +34,8 @@ pub struct TokenRequest {
     /// The client's secret; here or in a Basic `Authorization` header.
     #[schema(max_length = 200, format = Password)]
     client_secret: Option<String>,
-    /// Scopes, separated by blanks; all that the client may have where it is left out.
+    /// Scopes, separated by blanks; all that the client may have where it is left out. Of those that are asked for, those that
+    /// the client may have are granted: the answer lists them.
     #[schema(max_length = 1000)]
     scope: Option<String>,
 }
@@ -198,8 +199,12 @@ async fn obtain(
     let allowed = ScopeSet::of_role(client.role);
     // Swagger UI sends an empty list where nothing is ticked.
     let scopes = match &request.scope {
-        Some(list) if !list.trim().is_empty() => ScopeSet::parse(list, allowed).ok_or_else(|| {
-            Problem::oauth(Code::InvalidTokenRequest, "invalid_scope", "The client may not have a scope it asks for.")
+        Some(list) if !list.trim().is_empty() => ScopeSet::grant(list, allowed).ok_or_else(|| {
+            Problem::oauth(
+                Code::InvalidTokenRequest,
+                "invalid_scope",
+                "A scope is not known, or the client may have none of those that it asks for.",
+            )
         })?,
         _ => allowed,
     };

@@ -53,15 +53,19 @@ impl ScopeSet {
 
     /// The scopes of a space-separated list; `None` where one is unknown or not in `within`.
     pub fn parse(list: &str, within: Self) -> Option<Self> {
-        let mut set = 0;
-        for name in list.split(' ').filter(|name| !name.is_empty()) {
-            let scope = SCOPES.iter().find(|scope| scope.name == name)?;
-            if !within.has(scope) {
-                return None;
-            }
-            set |= scope.bit;
-        }
-        Some(Self(set))
+        Self::of_list(list).filter(|set| set.0 & !within.0 == 0)
+    }
+
+    /// Those scopes of a space-separated list that are in `within`: an authority may grant less than was asked for, and says
+    /// what it granted (RFC 6749, section 3.3). `None` where one is unknown or none is left.
+    pub fn grant(list: &str, within: Self) -> Option<Self> {
+        Self::of_list(list).map(|set| Self(set.0 & within.0)).filter(|set| set.0 != 0)
+    }
+
+    fn of_list(list: &str) -> Option<Self> {
+        list.split(' ').filter(|name| !name.is_empty()).try_fold(Self(0), |set, name| {
+            SCOPES.iter().find(|scope| scope.name == name).map(|scope| Self(set.0 | scope.bit))
+        })
     }
 
     /// As a space-separated list, for tokens.
@@ -138,6 +142,9 @@ mod tests {
         let operator = ScopeSet::of_role(Role::Operator);
         assert_eq!(ScopeSet::parse("calls.read calls.write", operator), None);
         assert_eq!(ScopeSet::parse("calls.read nonsense", operator), None);
+        assert_eq!(ScopeSet::grant("calls.read calls.write", operator).unwrap().to_list(), "calls.read");
+        assert_eq!(ScopeSet::grant("calls.write", operator), None);
+        assert_eq!(ScopeSet::grant("calls.read nonsense", operator), None);
         assert_eq!(ScopeSet::parse("calls.read", operator).unwrap().to_list(), "calls.read");
     }
 }

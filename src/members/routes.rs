@@ -8,6 +8,7 @@ use super::wire::MemberFilter;
 use super::{Members, store};
 use crate::db::Conn;
 use crate::db::threads::QueryError;
+use crate::error::Code;
 use crate::http::crud::{self, Exposed};
 use crate::http::endpoint::Api;
 use crate::http::page::Page;
@@ -21,6 +22,7 @@ impl Exposed for Members {
     const MEANING: &'static str = "A member (soggetto della rete): an organisation's place in a partnership, with its category and the time it takes part.";
     const WRITING: &'static str = "The partnership's lead edits the members, itself included, until the partnership is at its end. From the submission on no change may break \
         the composition (invariants 1 to 3).";
+    const CONFLICTS: &'static [Code] = &[Code::StillReferenced];
 
     fn list(
         conn: &mut Conn,

@@ -4,7 +4,10 @@
 use std::sync::LazyLock;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use super::DEFAULT_URL;
+use crate::error::{Code, Language, Problem, Violation};
 
 /// What was sent to an operation, and what came back.
 #[derive(Debug, Deserialize)]
@@ -60,4 +63,21 @@ fn show(message: Option<&mut Value>, example: &Value) {
     for media in content.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
         media.insert("example".to_owned(), example.clone());
     }
+}
+
+/// `components.examples`: what a problem of each code looks like.
+pub fn problems() -> Value {
+    let example = |code: Code| {
+        let problem = match code {
+            Code::Invalid => Problem::invalid(vec![Violation::new("/starts_on", "required", "The field is required.")]),
+            Code::MalformedRequest => {
+                Problem::malformed(vec![Violation::new("limit", "out_of_range", "A number from 1 to 200.")])
+            }
+            _ => Problem::new(code),
+        };
+        let body = problem.to_json(DEFAULT_URL, Some("0190f1a2-5b7c-7d1e-9a55-0c9b5d1f2e3a"), Language::English);
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        json!({"summary": code.title(), "value": body})
+    };
+    Code::ALL.iter().map(|code| (code.as_str().to_owned(), example(*code))).collect::<Map<String, Value>>().into()
 }

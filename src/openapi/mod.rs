@@ -27,11 +27,13 @@ pub fn document(url: &str) -> Value {
         "components": {
             "schemas": components,
             "headers": headers::components(),
+            "examples": examples::problems(),
             "securitySchemes": {"oauth2": oauth2(url)},
         },
     });
     schemas::close(&mut document);
     schemas::plain_nulls(&mut document);
+    schemas::plain_texts(&mut document);
     document
 }
 

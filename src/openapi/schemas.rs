@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
+use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Writes `{"type": ["string", "null"], ...}` as `oneOf` null and the rest: tools know the second form, and the rules of the
@@ -102,6 +102,35 @@ fn nullable(schema: Value) -> Value {
             .flatten()
             .any(|form| form.get("type").is_some_and(is_null));
     if already { schema } else { json!({"anyOf": [{"type": "null"}, schema]}) }
+}
+
+/// What a text of ours may hold: no control characters (see [`crate::shape`]).
+const PLAIN_TEXT: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
+
+/// Says of every text of no particular form that it holds no control characters.
+pub fn plain_texts(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(plain_texts),
+        Value::Object(members) => {
+            members.values_mut().for_each(plain_texts);
+            let bare =
+                !["enum", "const", "format", "pattern", "example"].iter().any(|name| members.contains_key(*name));
+            if bare && members.contains_key("maxLength") && members.get("type").is_some_and(|name| name == "string") {
+                members.insert("pattern".to_owned(), PLAIN_TEXT.into());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// An object with exactly one of these members.
+pub fn one_of_members<const N: usize>(description: &str, members: [(&str, Object); N]) -> RefOr<Schema> {
+    let object = ObjectBuilder::new()
+        .description(Some(description))
+        .min_properties(Some(1))
+        .max_properties(Some(1))
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    members.into_iter().fold(object, |object, (name, member)| object.property(name, member)).build().into()
 }
 
 /// Facts of a rule by name, and whatever else has members that differ from one to the next: an object whose size and values

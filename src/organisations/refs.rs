@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::model::Organisation;
@@ -11,9 +13,10 @@ use super::{Organisations, store};
 use crate::batch::{Ref, refs};
 use crate::db::{Conn, Fault};
 use crate::identity::Caller;
+use crate::openapi::schemas::one_of_members;
 
 /// A reference to an organisation: exactly one of the three.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OrganisationRef {
     /// The service's id.
@@ -21,13 +24,22 @@ pub struct OrganisationRef {
     pub id: Option<Uuid>,
     /// The name that the caller's own organisation gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 100)]
     pub external_id: Option<String>,
     /// Its codice fiscale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 11, max_length = 16)]
     pub tax_code: Option<String>,
 }
+
+impl PartialSchema for OrganisationRef {
+    fn schema() -> RefOr<Schema> {
+        let code = ObjectBuilder::new().schema_type(Type::String).min_length(Some(11)).max_length(Some(16));
+        let code = code.description(Some("Its codice fiscale.")).build();
+        let about = "A reference to an organisation: exactly one of the three.";
+        one_of_members(about, [refs::by_id(), refs::by_name(), ("tax_code", code)])
+    }
+}
+
+impl ToSchema for OrganisationRef {}
 
 impl OrganisationRef {
     /// By id.

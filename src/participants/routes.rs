@@ -10,7 +10,7 @@ use super::{Participants, store};
 use crate::batch::Resource as _;
 use crate::db::Conn;
 use crate::db::threads::QueryError;
-use crate::error::{Problem, Violation};
+use crate::error::{Code, Problem, Violation};
 use crate::http::crud::{self, Exposed};
 use crate::http::endpoint::{About, Api};
 use crate::http::extract::Body;
@@ -30,6 +30,7 @@ impl Exposed for Participants {
         charge, the region and the Dote system; other members see a pseudonym.";
     const WRITING: &'static str = "The operator in charge writes it, from the partnership's draft to its end. A worker has at most one active Dote and is in at most one \
         partnership at a time. From the submission on, a partnership keeps at least one worker in charge.";
+    const CONFLICTS: &'static [Code] = &[Code::WorkerTaken];
 
     fn list(
         conn: &mut Conn,
