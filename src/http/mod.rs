@@ -4,11 +4,13 @@
 pub mod crud;
 pub mod endpoint;
 pub mod extract;
+pub mod filter;
 pub mod finish;
 pub mod page;
 pub mod permit;
 pub mod query;
 pub mod respond;
+pub mod select;
 pub mod step;
 
 use crate::db::Database;
