@@ -58,11 +58,13 @@ pub fn list(
     sees: Option<Uuid>,
 ) -> Result<Vec<Partnership>, QueryError> {
     let mut query = partnership::table.filter(partnership::deleted_at.is_null()).select(Row::as_select()).into_boxed();
-    for organisations in
-        [sees.map(|organisation| vec![organisation]), filter.organisation.clone()].into_iter().flatten()
-    {
-        let of = sight::table.filter(sight::organisation_id.eq_any(organisations)).select(sight::partnership_id);
-        query = query.filter(partnership::id.eq_any(of));
+    if let Some(organisation) = sees {
+        let seen = sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id);
+        query = query.filter(partnership::id.eq_any(seen));
+    }
+    if let Some(organisations) = &filter.organisation {
+        let theirs = sight::table.filter(sight::organisation_id.eq_any(organisations.clone()));
+        query = query.filter(partnership::id.eq_any(theirs.select(sight::partnership_id)));
     }
     narrow!(query, partnership, filter);
     narrow!(query, partnership, {
