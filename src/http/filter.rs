@@ -136,14 +136,18 @@ filter_text! {
     LegalEntityCode, pattern "^[0-9]{11}$", max 11
 }
 
-/// What the schema of the filters cannot say: that codes are of their vocabulary, and that no period ends before it begins.
+/// What the schema of the filters cannot say: that codes are of their vocabulary where that is long, and that no period ends before it begins.
 pub fn check(document: &Value, properties: &Map<String, Value>) -> Vec<Violation> {
     let Some(given) = document.as_object() else { return Vec::new() };
     let mut violations = Vec::new();
     for (name, value) in given {
         let Some(property) = properties.get(name) else { continue };
-        let vocabulary = property.get("items").unwrap_or(property).get("x-vocabulary").and_then(Value::as_str);
-        if let Some(vocabulary) = vocabulary.and_then(vocabularies::get) {
+        let schema = property.get("items").unwrap_or(property);
+        let vocabulary = schema.get("x-vocabulary").and_then(Value::as_str);
+        // Where the schema lists the codes, it is what checks them.
+        if schema.get("enum").is_none()
+            && let Some(vocabulary) = vocabulary.and_then(vocabularies::get)
+        {
             let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
             for code in values.iter().filter_map(Value::as_str) {
                 if vocabulary.latest(code).is_none() {

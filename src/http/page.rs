@@ -139,7 +139,11 @@ fn listing<R: Exposed>(path: &str, query: &str) -> Result<Listing<R>, Problem> {
         Err(found) => {
             let mut known = select::parameters::<R>();
             known.extend(["limit", "sort", "cursor"].map(str::to_owned));
-            violations.extend(query_problem(found).errors.into_iter().map(|violation| match violation.code {
+            // That a code does not look like one is said by what it could have been.
+            let unknown: Vec<String> = violations.iter().map(|violation| violation.pointer.clone()).collect();
+            let found = query_problem(found).errors.into_iter();
+            let found = found.filter(|found| found.code != "wrong_format" || !unknown.contains(&found.pointer));
+            violations.extend(found.map(|violation| match violation.code {
                 // The filters know of each other only.
                 "unknown_parameter" if shape::closest(&violation.pointer, &known).is_some() => {
                     select::unknown_parameter(&violation.pointer, &known)

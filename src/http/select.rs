@@ -188,7 +188,7 @@ impl<R: Exposed> Selection<R> {
     pub(super) fn parameters(operation: &mut Operation) {
         let list = |name: &str, description: String, names: &[String]| {
             json!({"name": name, "in": "query", "required": false, "description": description, "style": "form", "explode": false,
-                "schema": {"type": "array", "minItems": 1, "maxItems": names.len().max(1), "uniqueItems": true,
+                "schema": {"type": "array", "minItems": 1, "maxItems": names.len(),
                     "items": {"type": "string", "enum": names}}})
         };
         operation.parameter(list(
@@ -215,6 +215,13 @@ impl<R: Exposed> Selection<R> {
 /// The names of a list, each checked.
 fn known(parameter: &'static str, list: &Value, names: &[String], violations: &mut Vec<Violation>) -> Vec<String> {
     let wanted: Vec<String> = list.as_str().unwrap_or_default().split(',').map(str::to_owned).collect();
+    if wanted.len() > names.len() {
+        violations.push(Violation::new(
+            parameter,
+            "too_many_items",
+            format!("There are {} names in all.", names.len()),
+        ));
+    }
     for name in wanted.iter().filter(|name| !names.contains(name)) {
         let detail = match shape::closest(name, names) {
             Some(close) => format!("There is no such name here; did you mean `{close}`?"),

@@ -1,7 +1,14 @@
 //! Codes of the published vocabularies as the filters of lists take them. Their schemas name the vocabulary in
 //! `x-vocabulary`, by which the lists check the codes (see [`crate::http::filter::check`]).
 
+use utoipa::openapi::RefOr;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+
 use super::{Entry, get};
+
+/// Vocabularies with more codes than this are not listed in schemas.
+const LISTED: usize = 100;
 
 /// Declares a code of a vocabulary that has a published table.
 macro_rules! vocabulary_code {
@@ -18,19 +25,24 @@ macro_rules! vocabulary_code {
 
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                let extensions = utoipa::openapi::extensions::ExtensionsBuilder::new().add("x-vocabulary", $vocabulary);
-                utoipa::openapi::ObjectBuilder::new()
-                    .schema_type(utoipa::openapi::schema::Type::String)
-                    .pattern(Some($pattern))
-                    .max_length(Some($length))
-                    .extensions(Some(extensions.build()))
-                    .build()
-                    .into()
+                schema($vocabulary, $pattern, $length)
             }
         }
 
         impl utoipa::ToSchema for $name {}
     };
+}
+
+/// Of a short vocabulary all codes; of a long one what its codes look like.
+fn schema(vocabulary: &str, pattern: &str, length: usize) -> RefOr<Schema> {
+    let extensions = ExtensionsBuilder::new().add("x-vocabulary", vocabulary).build();
+    let schema = ObjectBuilder::new().schema_type(Type::String).extensions(Some(extensions));
+    let known = codes(vocabulary, |_| true);
+    if known.len() <= LISTED {
+        schema.enum_values(Some(known)).build().into()
+    } else {
+        schema.pattern(Some(pattern)).max_length(Some(length)).build().into()
+    }
 }
 
 vocabulary_code! {

@@ -15,6 +15,7 @@ mod cohorts;
 mod demo;
 mod embedded;
 mod feed_order;
+mod lists;
 mod members;
 mod openapi;
 mod organisations;
