@@ -35,7 +35,7 @@ pub struct Ground {
 impl Ground {
     /// On 1 December 2012.
     pub fn new() -> Self {
-        let mut world = World::new();
+        let mut world = World::with_rules(json!({"dote_paths": ["job_placement", "self_employment"]}));
         let region = world.region.get(&format!("/v1/organisations?tax_code={}", client_code(3))).expect(200).json();
         let region = region["items"][0]["id"].as_str().unwrap().to_owned();
         let company = json!({"external_id": "bergamo", "name": "Officine di Bergamo", "municipality": "016024", "ateco": "25.11.00",
@@ -115,7 +115,7 @@ fn build(
         "taken_charge_on": body["taken_charge_on"], "left_on": (["2012-07-10", "2012-08-10"][place]),
         "exit_reason": (["abandoned", "placed"][place])}),
     );
-    let path = ["self_employment", "requalification"][place];
+    let path = ["self_employment", "job_placement"][place];
     let gone = with(
         &gone,
         json!({"dote": {"number": format!("DR-G{place}"), "path": path, "valid_from": "2012-07-01", "valid_to": "2012-12-31"}}),

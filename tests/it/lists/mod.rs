@@ -7,8 +7,10 @@ mod selection;
 mod table;
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
-use serde_json::Value;
+use ricolloca::openapi;
+use serde_json::{Value, json};
 
 use crate::openapi::operations;
 
@@ -42,6 +44,21 @@ fn documented_filters(kind: &str) -> BTreeSet<String> {
 /// The orders of a list that the document has.
 fn documented_sorts(kind: &str) -> Vec<String> {
     names(&parameter(&format!("/v1/{kind}"), "sort").unwrap()["schema"]["enum"])
+}
+
+/// Whether an answer is what the document promises of a GET of this path.
+#[track_caller]
+fn conforms(path: &str, answer: &Value) {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi::document(openapi::DEFAULT_URL));
+    let at = path.replace('/', "~1").replace('{', "%7B").replace('}', "%7D");
+    let schema = json!({
+        "$ref": format!("#/paths/{at}/get/responses/200/content/application~1json/schema"),
+        "paths": DOCUMENT["paths"], "components": DOCUMENT["components"],
+    });
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(answer).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{path}: {errors:?} in {answer}");
 }
 
 fn names(list: &Value) -> Vec<String> {

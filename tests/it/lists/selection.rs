@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ground::Ground;
-use super::{KINDS, names, parameter};
+use super::{KINDS, conforms, names, parameter};
 use crate::support::World;
 
 /// The names that a parameter takes, by the document.
@@ -28,9 +28,11 @@ fn fields_cut_records_down_to_what_was_asked_for() {
             wanted[field] = whole[field].clone();
             let list = region.get(&format!("{path}?limit=1&fields={field}")).expect(200).json();
             assert_eq!(list["items"][0], wanted, "{kind} {field}");
+            conforms(&path, &list);
             let answer = region.get(&format!("{one}?fields={field}")).expect(200);
             assert_eq!(answer.header("etag").unwrap(), format!("\"{}\"", whole["version"]));
             assert_eq!(answer.json(), wanted, "{kind} {field}");
+            conforms(&format!("{path}/{{id}}"), &answer.json());
         }
         assert_eq!(region.get(&format!("{one}?fields={}", offered.join(","))).expect(200).json(), whole);
         let wrong = region.get(&format!("{one}?fields=id,updated_a")).expect(400);
@@ -59,6 +61,7 @@ fn embedded_records_are_what_a_single_read_shows_the_same_caller() {
                 assert!(client.get(&format!("{path}?embed=call")).expect(400).has("embed", "unknown_parameter"));
                 continue;
             }
+            conforms(&path, &client.get(&format!("{path}?embed={}", offered.join(","))).expect(200).json());
             let plain = client.all(&path);
             let embedding = client.all(&format!("{path}?limit=2&embed={}", offered.join(",")));
             assert_eq!(plain.len(), embedding.len());

@@ -150,7 +150,7 @@ fn calls() -> Vec<Row> {
     let mut rows = vec![
         is("code", "code", "PT-2013"),
         row("applications_on", "2013-06-30", |item| item["code"] == "PT-2013"),
-        row("applications_on", "2012-07-01", |item| item["code"] == "PT-2012"),
+        row("applications_on", "2012-07-01", |item| item["code"] != "PT-2013"),
         row("activities_on", "2014-12-31", |item| item["code"] == "PT-2013"),
         row("activities_on", "2015-01-01", |_| false),
     ];
@@ -252,7 +252,7 @@ fn participants(ground: &Ground) -> Vec<Row> {
         within("sector", "25", &[&ground.second.id]),
         row("sector", "24", |_| false),
         row("dote_path", "job_placement", |item| item["dote"]["path"] == "job_placement"),
-        row("dote_path", "requalification", |item| item["dote"]["path"] == "requalification"),
+        row("dote_path", "requalification,self_employment", |item| item["dote"]["path"] == "self_employment"),
         row("dote_on", "2013-01-01", |item| item["dote"]["valid_to"] == "2013-12-31"),
         row("dote_on", "2012-06-30", |_| false),
     ]);
