@@ -221,13 +221,14 @@ impl<V: Serialize> Responder for Items<V> {
 impl<V: ToSchema> Described for Items<V> {
     fn describe(operation: &mut Operation) {
         let item = operation.schema::<V>();
-        describe_page(operation, &V::name(), &item);
+        // Not `...Page`: the pages of the same records in a list may hold parts of them.
+        describe_page(operation, &format!("{}List", V::name()), &item);
     }
 }
 
 fn describe_page(operation: &mut Operation, name: &str, item: &Value) {
     let schema = operation.named_schema(
-        &format!("{name}Page"),
+        name,
         json!({
             "type": "object", "additionalProperties": false, "required": ["items", "_links"],
             "properties": {
@@ -251,6 +252,6 @@ impl<R: Exposed> Described for Selected<R, Shown<R::View>> {
 impl<R: Exposed> Described for Selected<R, Either<Items<R::View>, Items<Value>>> {
     fn describe(operation: &mut Operation) {
         let item = Selection::<R>::schema(operation);
-        describe_page(operation, &R::View::name(), &item);
+        describe_page(operation, &format!("{}Page", R::View::name()), &item);
     }
 }
