@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::Actions;
@@ -12,7 +13,7 @@ use super::details::Details;
 use super::model::{Action, ActionMode, Attendance, Attended, CostLine, Deliverable, Worker};
 use super::wire::ActionFilter;
 use crate::cohorts::Cohorts;
-use crate::db::schema::{action, attendance, member, participant, sight};
+use crate::db::schema::{action, attendance, member, participant, partnership, sight};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault, Json};
 use crate::http::page::Page;
@@ -20,8 +21,9 @@ use crate::ids::Id;
 use crate::members::model::Member;
 use crate::organisations::Organisations;
 use crate::partnerships::Partnerships;
+use crate::vocabularies::codes::{Province, Sector};
 use crate::vocabularies::terms::{ActionKind, ActionStatus, Financing};
-use crate::{keyset, members, stored};
+use crate::{keyset, members, narrow, stored};
 
 stored! {
     action => Action {
@@ -61,37 +63,41 @@ pub fn list(
         let seen = sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id);
         query = query.filter(action::partnership_id.eq_any(seen));
     }
-    if let Some(partnership) = filter.partnership {
-        query = query.filter(action::partnership_id.eq(partnership));
+    if let Some(calls) = &filter.call {
+        let under = partnership::table.filter(partnership::call_id.eq_any(calls.clone())).select(partnership::id);
+        query = query.filter(action::partnership_id.eq_any(under));
     }
-    if let Some(cohort) = filter.cohort {
-        query = query.filter(action::cohort_id.eq(cohort));
+    if let Some(sectors) = &filter.sector {
+        let of = partnership::table.filter(partnership::ateco.eq_any(Sector::with_all_below(sectors)));
+        query = query.filter(action::partnership_id.eq_any(of.select(partnership::id)));
     }
-    if let Some(performer) = filter.performer {
-        query = query.filter(action::performer_organisation_id.eq(performer));
+    narrow!(query, action, filter);
+    narrow!(query, action, {
+        uuid partnership_id filter.partnership, uuid cohort_id filter.cohort,
+        uuid performer_organisation_id filter.performer, text kind filter.kind, text mode filter.mode,
+        text status filter.status, text financing filter.financing, text municipality filter.municipality,
+        text municipality filter.province.as_deref().map(Province::municipalities),
+        from planned_on filter.planned_from, to planned_on filter.planned_to,
+        from started_on filter.started_from, to started_on filter.started_to,
+        from ended_on filter.ended_from, to ended_on filter.ended_to,
+    });
+    if let Some(participants) = &filter.participant {
+        // Not by the table `attendance`, which leaves out the actions that do not count. Whoever attends an action is of its
+        // partnership, whose actions an index finds.
+        let theirs = participant::table.filter(participant::id.eq_any(participants.clone()));
+        query = query.filter(action::partnership_id.eq_any(theirs.select(participant::partnership_id))).filter(
+            sql::<Bool>(
+                "attendance @> ANY (SELECT jsonb_build_array(jsonb_build_object('participant_id', p)) FROM UNNEST(",
+            )
+            .bind::<Array<SqlUuid>, _>(participants.clone())
+            .sql(") AS p)"),
+        );
     }
-    if let Some(kind) = filter.kind {
-        query = query.filter(action::kind.eq(kind.as_str()));
-    }
-    if let Some(status) = filter.status {
-        query = query.filter(action::status.eq(status.as_str()));
-    }
-    if let Some(financing) = filter.financing {
-        query = query.filter(action::financing.eq(financing.as_str()));
-    }
-    if let Some(from) = filter.planned_from {
-        query = query.filter(action::planned_on.ge(from));
-    }
-    if let Some(to) = filter.planned_to {
-        query = query.filter(action::planned_on.le(to));
-    }
-    if let Some(external_id) = &filter.external_id {
-        query = query.filter(action::external_id.eq(external_id));
-    }
-    if let Some(since) = filter.updated_since {
-        query = query.filter(action::updated_at.ge(since));
-    }
-    keyset!(query, page, action, { "created_at" => created_at: chrono::DateTime<chrono::Utc>, "updated_at" => updated_at: chrono::DateTime<chrono::Utc>, "planned_on" => planned_on: NaiveDate });
+    keyset!(query, page, action, {
+        "created_at" => created_at: DateTime<Utc>,
+        "updated_at" => updated_at: DateTime<Utc>,
+        "planned_on" => planned_on: NaiveDate,
+    });
     Ok(records(query.load(conn)?)?)
 }
 

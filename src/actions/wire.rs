@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::details::Details;
 use super::model::{ActionMode, CostLine, Deliverable};
 use crate::batch::{Input, Ref};
+use crate::list_filter;
 use crate::organisations::refs::OrganisationRef;
+use crate::vocabularies::codes::{Municipality, Province, Sector};
 use crate::vocabularies::terms::{ActionKind, ActionStatus, Financing};
 
 /// An action as the member that performs it writes it.
@@ -193,29 +195,56 @@ pub struct ActionAccounting {
     pub liquidated_cents: i64,
 }
 
-/// What a list of actions can be narrowed to.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ActionFilter {
-    /// Only those of this partnership, by its id.
-    pub partnership: Option<Uuid>,
-    /// Only those for this cohort, by its id.
-    pub cohort: Option<Uuid>,
-    /// Only those that this organisation performs, by its id.
-    pub performer: Option<Uuid>,
-    /// Only those of this kind.
-    pub kind: Option<ActionKind>,
-    /// Only those in this status.
-    pub status: Option<ActionStatus>,
-    /// Only those paid from this source.
-    pub financing: Option<Financing>,
-    /// Planned on this day or later.
-    pub planned_from: Option<NaiveDate>,
-    /// Planned on this day or earlier.
-    pub planned_to: Option<NaiveDate>,
-    /// The caller's organisation's own name for it.
-    #[schema(max_length = 100)]
-    pub external_id: Option<String>,
-    /// Changed at or after this instant.
-    pub updated_since: Option<DateTime<Utc>>,
+list_filter! {
+    /// What a list of actions can be narrowed to.
+    pub struct ActionFilter {
+        /// Only those of these partnerships, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub partnership: Option<Vec<Uuid>>,
+        /// Only those of partnerships under these calls, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub call: Option<Vec<Uuid>>,
+        /// Only those for these cohorts, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub cohort: Option<Vec<Uuid>>,
+        /// Only those that one of these participants attended, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub participant: Option<Vec<Uuid>>,
+        /// Only those that these organisations perform, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub performer: Option<Vec<Uuid>>,
+        /// Only those of these kinds.
+        #[schema(min_items = 1, max_items = 100)]
+        pub kind: Option<Vec<ActionKind>>,
+        /// Only those in these modes.
+        #[schema(min_items = 1, max_items = 100)]
+        pub mode: Option<Vec<ActionMode>>,
+        /// Only those in these statuses.
+        #[schema(min_items = 1, max_items = 100)]
+        pub status: Option<Vec<ActionStatus>>,
+        /// Only those paid from these sources.
+        #[schema(min_items = 1, max_items = 100)]
+        pub financing: Option<Vec<Financing>>,
+        /// Only those that take place in these provinces.
+        #[schema(min_items = 1, max_items = 100)]
+        pub province: Option<Vec<Province>>,
+        /// Only those that take place in these municipalities.
+        #[schema(min_items = 1, max_items = 100)]
+        pub municipality: Option<Vec<Municipality>>,
+        /// Only those of partnerships of these sectors (ATECO 2007), with all below them.
+        #[schema(min_items = 1, max_items = 100)]
+        pub sector: Option<Vec<Sector>>,
+        /// Planned on this day or later.
+        pub planned_from: Option<NaiveDate>,
+        /// Planned on this day or earlier.
+        pub planned_to: Option<NaiveDate>,
+        /// Begun on this day or later.
+        pub started_from: Option<NaiveDate>,
+        /// Begun on this day or earlier.
+        pub started_to: Option<NaiveDate>,
+        /// Ended on this day or later.
+        pub ended_from: Option<NaiveDate>,
+        /// Ended on this day or earlier.
+        pub ended_to: Option<NaiveDate>,
+    }
 }

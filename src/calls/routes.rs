@@ -23,7 +23,8 @@ impl Exposed for Calls {
     type Read = CallsRead;
     type Write = CallsWrite;
     type Filter = CallFilter;
-    const SORTS: &'static [&'static str] = &["created_at", "updated_at", "code"];
+    const SORTS: &'static [&'static str] =
+        &["created_at", "updated_at", "code", "title", "applications_from", "reporting_deadline"];
     const MEANING: &'static str =
         "A call (avviso): one edition of the funding, with its allocation, windows and the parameters of its rules.";
     const WRITING: &'static str = "The region publishes calls.";
@@ -36,6 +37,9 @@ impl Exposed for Calls {
     fn sort_value(record: &Call, sort: &str) -> Value {
         match sort {
             "code" => json!(record.code),
+            "title" => json!(record.title),
+            "applications_from" => json!(record.applications_from),
+            "reporting_deadline" => json!(record.reporting_deadline),
             other => crud::common_sort_value(record, other),
         }
     }

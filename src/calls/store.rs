@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Int8, Uuid as SqlUuid};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::db::schema::{call, call_budget, partnership};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault, Json};
 use crate::http::page::Page;
-use crate::{keyset, stored};
+use crate::{keyset, narrow, stored};
 
 stored! {
     call => Call {
@@ -32,22 +32,25 @@ stored! {
 /// A page of calls.
 pub fn list(conn: &mut Conn, filter: &CallFilter, page: &Page) -> Result<Vec<Call>, QueryError> {
     let mut query = call::table.filter(call::deleted_at.is_null()).select(Row::as_select()).into_boxed();
-    if let Some(code) = &filter.code {
-        query = query.filter(call::code.eq(code));
-    }
+    narrow!(query, call, filter);
+    narrow!(query, call, {
+        text code filter.code,
+        from reporting_deadline filter.reporting_deadline_from, to reporting_deadline filter.reporting_deadline_to,
+    });
     if let Some(day) = filter.applications_on {
         query = query.filter(call::applications_from.le(day)).filter(call::applications_to.ge(day));
     }
     if let Some(day) = filter.activities_on {
         query = query.filter(call::activities_from.le(day)).filter(call::activities_to.ge(day));
     }
-    if let Some(external_id) = &filter.external_id {
-        query = query.filter(call::external_id.eq(external_id));
-    }
-    if let Some(since) = filter.updated_since {
-        query = query.filter(call::updated_at.ge(since));
-    }
-    keyset!(query, page, call, { "created_at" => created_at: chrono::DateTime<chrono::Utc>, "updated_at" => updated_at: chrono::DateTime<chrono::Utc>, "code" => code: String });
+    keyset!(query, page, call, {
+        "created_at" => created_at: DateTime<Utc>,
+        "updated_at" => updated_at: DateTime<Utc>,
+        "code" => code: String,
+        "title" => title: String,
+        "applications_from" => applications_from: NaiveDate,
+        "reporting_deadline" => reporting_deadline: NaiveDate,
+    });
     Ok(records(query.load(conn)?)?)
 }
 

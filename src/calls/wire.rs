@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use super::model::CallRules;
 use crate::batch::Input;
+use crate::http::filter::CallCode;
+use crate::list_filter;
 use crate::openapi::schemas::Facts;
 
 /// A call as the region writes it.
@@ -137,20 +139,19 @@ pub struct CallRule {
     pub failing_example: Value,
 }
 
-/// What a list of calls can be narrowed to.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CallFilter {
-    /// Short code of the edition.
-    #[schema(max_length = 40)]
-    pub code: Option<String>,
-    /// Only calls that take applications on this day.
-    pub applications_on: Option<NaiveDate>,
-    /// Only calls under which actions may take place on this day.
-    pub activities_on: Option<NaiveDate>,
-    /// The caller's organisation's own name for it.
-    #[schema(max_length = 100)]
-    pub external_id: Option<String>,
-    /// Changed at or after this instant.
-    pub updated_since: Option<DateTime<Utc>>,
+list_filter! {
+    /// What a list of calls can be narrowed to.
+    pub struct CallFilter {
+        /// Short codes of the edition.
+        #[schema(min_items = 1, max_items = 100)]
+        pub code: Option<Vec<CallCode>>,
+        /// Only calls that take applications on this day.
+        pub applications_on: Option<NaiveDate>,
+        /// Only calls under which actions may take place on this day.
+        pub activities_on: Option<NaiveDate>,
+        /// Corrections end on this day or later.
+        pub reporting_deadline_from: Option<NaiveDate>,
+        /// Corrections end on this day or earlier.
+        pub reporting_deadline_to: Option<NaiveDate>,
+    }
 }

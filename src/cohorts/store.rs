@@ -9,14 +9,15 @@ use uuid::Uuid;
 
 use super::model::Cohort;
 use super::wire::CohortFilter;
-use crate::db::schema::{action, cohort, participant, sight};
+use crate::db::schema::{action, cohort, participant, partnership, sight};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault};
 use crate::http::page::Page;
 use crate::ids::Id;
 use crate::organisations::Organisations;
 use crate::partnerships::Partnerships;
-use crate::{keyset, stored};
+use crate::vocabularies::codes::Sector;
+use crate::{keyset, narrow, stored};
 
 stored! {
     cohort => Cohort {
@@ -39,31 +40,25 @@ pub fn list(
 ) -> Result<Vec<Cohort>, QueryError> {
     let mut query = cohort::table.filter(cohort::deleted_at.is_null()).select(Row::as_select()).into_boxed();
     if let Some(organisation) = sees {
-        query =
-            query
-                .filter(cohort::partnership_id.eq_any(
-                    sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id),
-                ));
+        let seen = sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id);
+        query = query.filter(cohort::partnership_id.eq_any(seen));
     }
-    if let Some(partnership) = filter.partnership {
-        query = query.filter(cohort::partnership_id.eq(partnership));
+    if let Some(calls) = &filter.call {
+        let under = partnership::table.filter(partnership::call_id.eq_any(calls.clone())).select(partnership::id);
+        query = query.filter(cohort::partnership_id.eq_any(under));
     }
-    if let Some(operator) = filter.operator {
-        query = query.filter(cohort::operator_organisation_id.eq(operator));
-    }
-    if let Some(company) = filter.crisis_company {
-        query = query.filter(cohort::crisis_company_id.eq(company));
-    }
-    if let Some(province) = &filter.province {
-        query = query.filter(cohort::province.eq(province));
-    }
-    if let Some(external_id) = &filter.external_id {
-        query = query.filter(cohort::external_id.eq(external_id));
-    }
-    if let Some(since) = filter.updated_since {
-        query = query.filter(cohort::updated_at.ge(since));
-    }
-    keyset!(query, page, cohort, { "created_at" => created_at: DateTime<Utc>, "updated_at" => updated_at: DateTime<Utc> });
+    narrow!(query, cohort, filter);
+    narrow!(query, cohort, {
+        uuid partnership_id filter.partnership, uuid operator_organisation_id filter.operator,
+        uuid crisis_company_id filter.crisis_company, text province filter.province,
+        text ateco filter.sector.as_deref().map(Sector::with_all_below),
+        from agreement_on filter.agreement_from, to agreement_on filter.agreement_to,
+    });
+    keyset!(query, page, cohort, {
+        "created_at" => created_at: DateTime<Utc>,
+        "updated_at" => updated_at: DateTime<Utc>,
+        "name" => name: String,
+    });
     Ok(records(query.load(conn)?)?)
 }
 

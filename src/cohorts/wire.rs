@@ -6,7 +6,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::batch::{Input, Ref};
+use crate::list_filter;
 use crate::organisations::refs::OrganisationRef;
+use crate::vocabularies::codes::{Province, Sector};
 
 /// A cohort as the partnership's lead or the operator in charge writes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -81,22 +83,30 @@ pub struct Cohort {
     pub agreement_on: Option<NaiveDate>,
 }
 
-/// What a list of cohorts can be narrowed to.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CohortFilter {
-    /// Only those of this partnership, by its id.
-    pub partnership: Option<Uuid>,
-    /// Only those that this operator is in charge of, by its organisation's id.
-    pub operator: Option<Uuid>,
-    /// Only those whose workers come from this company, by its id.
-    pub crisis_company: Option<Uuid>,
-    /// Only those of this province.
-    #[schema(pattern = "^[A-Z]{2}$", max_length = 2)]
-    pub province: Option<String>,
-    /// The caller's organisation's own name for it.
-    #[schema(max_length = 100)]
-    pub external_id: Option<String>,
-    /// Changed at or after this instant.
-    pub updated_since: Option<DateTime<Utc>>,
+list_filter! {
+    /// What a list of cohorts can be narrowed to.
+    pub struct CohortFilter {
+        /// Only those of these partnerships, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub partnership: Option<Vec<Uuid>>,
+        /// Only those of partnerships under these calls, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub call: Option<Vec<Uuid>>,
+        /// Only those that these operators are in charge of, by their organisations' ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub operator: Option<Vec<Uuid>>,
+        /// Only those whose workers come from these companies, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub crisis_company: Option<Vec<Uuid>>,
+        /// Only those of these provinces.
+        #[schema(min_items = 1, max_items = 100)]
+        pub province: Option<Vec<Province>>,
+        /// Only those of these sectors (ATECO 2007), with all below them.
+        #[schema(min_items = 1, max_items = 100)]
+        pub sector: Option<Vec<Sector>>,
+        /// With an agreement made on this day or later.
+        pub agreement_from: Option<NaiveDate>,
+        /// With an agreement made on this day or earlier.
+        pub agreement_to: Option<NaiveDate>,
+    }
 }

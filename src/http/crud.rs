@@ -1,5 +1,6 @@
 //! The operations that every resource has, once.
 
+use actix_web::Either;
 use actix_web::http::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -11,7 +12,8 @@ use super::extract::{Body, IdempotencyKey, IfMatch, IfNoneMatch, MayMatch, Merge
 use super::page::{Listing, Page};
 use super::permit::Permit;
 use super::respond::{Changed, Created, Items, Removed, Shown, Written};
-use crate::batch::{Item, Job, Lookup, Resource, Target, Verb};
+use super::select::{Embed, Selected, Selection};
+use crate::batch::{Context, Fetched, Item, Job, Lookup, Resource, Target, Verb, refs};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Stored};
 use crate::error::{Code, Problem};
@@ -28,6 +30,8 @@ pub trait Exposed: Resource {
     type Filter: DeserializeOwned + ToSchema + Send + 'static;
     /// The fields a list can be ordered by; the first is the default.
     const SORTS: &'static [&'static str];
+    /// The records it refers to that can be read along with it.
+    const EMBEDS: &'static [Embed<Self>] = &[];
     /// What it is, in a sentence, with the Italian term.
     const MEANING: &'static str;
     /// Who may change it, and when.
@@ -167,11 +171,44 @@ async fn create<R: Exposed>(
     apply(&permit, item).await.map(Created)
 }
 
-async fn read<R: Exposed>(permit: Permit<R::Read>, id: PathId, known: IfNoneMatch) -> Result<Shown<R::View>, Problem> {
+async fn read<R: Exposed>(
+    permit: Permit<R::Read>,
+    id: PathId,
+    known: IfNoneMatch,
+    selection: Selection<R>,
+) -> Result<Selected<R, Shown<R::View>>, Problem> {
     let caller = permit.caller().clone();
-    let fetched = permit.database().look_up(|reply| Lookup::new::<R>(id.0, caller, reply)).await?;
+    selection.permit(&caller)?;
+    if selection.embeds() {
+        let fetched =
+            permit.database().query(move |conn, context| show(conn, id.0, &selection, &caller, context)).await?;
+        // What is embedded changes without a new version of this record.
+        return Ok(Selected::new(Shown::new(fetched, false)));
+    }
+    let mut fetched = permit.database().look_up(|reply| Lookup::new::<R>(id.0, caller, reply)).await?;
     let known = known.has(fetched.version);
-    Ok(Shown::new(fetched, known))
+    if !selection.is_whole() && !known {
+        let view = serde_json::from_slice(&fetched.body).map_err(|_| Problem::new(Code::Internal))?;
+        fetched.body = serde_json::to_vec(&selection.cut(view)).map_err(|_| Problem::new(Code::Internal))?;
+    }
+    Ok(Selected::new(Shown::new(fetched, known)))
+}
+
+/// One record with what is embedded in it.
+fn show<R: Exposed>(
+    conn: &mut Conn,
+    id: Uuid,
+    selection: &Selection<R>,
+    caller: &Caller,
+    context: &Context,
+) -> Result<Fetched, QueryError> {
+    let records: Vec<R::Record> = refs::visible::<R>(conn, &[caller], &[Some(id)])?.into_iter().flatten().collect();
+    let shown: Vec<(&R::Record, &Caller)> = records.iter().map(|record| (record, caller)).collect();
+    let views = R::views(conn, &shown, context)?;
+    let view = selection.apply(conn, &records, caller, context, &views)?.pop();
+    let (Some(record), Some(view)) = (records.first(), view) else { return Err(Problem::new(Code::NotFound).into()) };
+    let body = serde_json::to_vec(&view).map_err(|_| Problem::new(Code::Internal))?;
+    Ok(Fetched { version: record.meta().version, body })
 }
 
 async fn replace<R: Exposed>(
@@ -233,8 +270,12 @@ async fn upsert<R: Exposed>(
     apply(&permit, item).await.map(Written)
 }
 
-async fn list<R: Exposed>(permit: Permit<R::Read>, listing: Listing<R>) -> Result<Items<R::View>, Problem> {
+async fn list<R: Exposed>(
+    permit: Permit<R::Read>,
+    listing: Listing<R>,
+) -> Result<Selected<R, Either<Items<R::View>, Items<Value>>>, Problem> {
     let caller = permit.caller().clone();
+    listing.selection.permit(&caller)?;
     permit
         .database()
         .query(move |conn, context| {
@@ -248,7 +289,13 @@ async fn list<R: Exposed>(permit: Permit<R::Read>, listing: Listing<R>) -> Resul
             };
             let shown: Vec<(&R::Record, &Caller)> = records.iter().map(|record| (record, caller.as_ref())).collect();
             let views = R::views(conn, &shown, context)?;
-            Ok(Items::new(views, next))
+            let page = if listing.selection.is_whole() {
+                Either::Left(Items::new(views, next))
+            } else {
+                let parts = listing.selection.apply(conn, &records, &caller, context, &views)?;
+                Either::Right(Items::new(parts, next))
+            };
+            Ok(Selected::new(page))
         })
         .await
 }

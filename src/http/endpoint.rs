@@ -167,9 +167,8 @@ impl Operation {
                 .join(" ");
             let examples: Map<String, Value> = codes
                 .iter()
-                .map(|code| {
-                    (code.as_str().to_owned(), json!({"summary": code.title(), "value": problem_example(*code)}))
-                })
+                .map(|code| (code.as_str(), format!("#/components/examples/{}", code.as_str())))
+                .map(|(code, path)| (code.to_owned(), json!({"$ref": path})))
                 .collect();
             let mut response = json!({
                 "description": description,

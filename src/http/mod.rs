@@ -5,6 +5,7 @@ pub mod crud;
 pub mod deprecation;
 pub mod endpoint;
 pub mod extract;
+pub mod filter;
 pub mod finish;
 pub mod headers;
 pub mod limits;
@@ -12,6 +13,7 @@ pub mod page;
 pub mod permit;
 pub mod query;
 pub mod respond;
+pub mod select;
 pub mod step;
 
 use limits::{Meter, Quotas};

@@ -14,7 +14,9 @@ use uuid::Uuid;
 
 use super::crud::Exposed;
 use super::endpoint::{Described, Operation};
-use super::query::{describe_query, properties_of, query_document, query_problem};
+use super::filter;
+use super::query::{cached_properties, describe_query, query_document, query_problem};
+use super::select::{self, Selection};
 use crate::error::{Code, Problem, Violation};
 use crate::shape;
 
@@ -69,6 +71,8 @@ pub struct Listing<R: Exposed> {
     pub filter: R::Filter,
     /// Which part of it.
     pub page: Page,
+    /// What of each record.
+    pub selection: Selection<R>,
     base: String,
     digest: String,
 }
@@ -99,19 +103,24 @@ impl<R: Exposed> FromRequest for Listing<R> {
 }
 
 fn listing<R: Exposed>(path: &str, query: &str) -> Result<Listing<R>, Problem> {
-    let mut properties = properties_of::<R::Filter>();
-    properties.insert("limit".to_owned(), json!({"type": "integer"}));
+    let properties = cached_properties::<R::Filter>();
     let mut document = query_document(query, &properties)?;
     let mut take = |name: &str| document.as_object_mut().and_then(|document| document.remove(name));
     let (limit, sort, cursor) = (take("limit"), take("sort"), take("cursor"));
+    let (fields, embed) = (take("fields"), if R::EMBEDS.is_empty() { None } else { take("embed") });
     let mut violations = Vec::new();
+    let selection = Selection::<R>::read(fields, embed, &mut violations);
 
     let limit = match limit {
         None => DEFAULT_LIMIT,
-        Some(limit) => limit.as_i64().filter(|limit| (1..=MAX_LIMIT).contains(limit)).unwrap_or_else(|| {
-            violations.push(Violation::new("limit", "out_of_range", format!("A number from 1 to {MAX_LIMIT}.")));
-            DEFAULT_LIMIT
-        }),
+        Some(limit) => limit
+            .as_str()
+            .and_then(|limit| limit.parse().ok())
+            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+            .unwrap_or_else(|| {
+                violations.push(Violation::new("limit", "out_of_range", format!("A number from 1 to {MAX_LIMIT}.")));
+                DEFAULT_LIMIT
+            }),
     };
     let default = R::SORTS.first().copied().unwrap_or("created_at");
     let sort = sort.as_ref().and_then(Value::as_str).unwrap_or(default);
@@ -124,17 +133,22 @@ fn listing<R: Exposed>(path: &str, query: &str) -> Result<Listing<R>, Problem> {
         ));
         default
     });
+    violations.extend(filter::check(&document, &properties));
     let filter = match shape::parse::<R::Filter>(document) {
         Ok(filter) => Some(filter),
         Err(found) => {
-            let paging = ["limit", "sort", "cursor"].map(str::to_owned);
-            violations.extend(query_problem(found).errors.into_iter().map(|mut violation| {
-                if violation.code == "unknown_parameter"
-                    && let Some(close) = shape::closest(&violation.pointer, &paging)
-                {
-                    violation.detail = format!("The parameter is not known; did you mean `{close}`?");
+            let mut known = select::parameters::<R>();
+            known.extend(["limit", "sort", "cursor"].map(str::to_owned));
+            // That a code does not look like one is said by what it could have been.
+            let unknown: Vec<String> = violations.iter().map(|violation| violation.pointer.clone()).collect();
+            let found = query_problem(found).errors.into_iter();
+            let found = found.filter(|found| found.code != "wrong_format" || !unknown.contains(&found.pointer));
+            violations.extend(found.map(|violation| match violation.code {
+                // The filters know of each other only.
+                "unknown_parameter" if shape::closest(&violation.pointer, &known).is_some() => {
+                    select::unknown_parameter(&violation.pointer, &known)
                 }
-                violation
+                _ => violation,
             }));
             None
         }
@@ -149,7 +163,7 @@ fn listing<R: Exposed>(path: &str, query: &str) -> Result<Listing<R>, Problem> {
         .encode(Sha256::digest(format!("{path}?{}", filters.join("&"))).get(..9).unwrap_or_default());
     let after = cursor.as_ref().and_then(Value::as_str).map(|cursor| decode(cursor, sort, &digest)).transpose()?;
     let base = if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) };
-    Ok(Listing { filter, page: Page { limit, sort: known, descending, after }, base, digest })
+    Ok(Listing { filter, page: Page { limit, sort: known, descending, after }, selection, base, digest })
 }
 
 fn decode(cursor: &str, sort: &str, digest: &str) -> Result<(Value, Uuid), Problem> {
@@ -171,6 +185,7 @@ impl<R: Exposed> Described for Listing<R> {
             "schema": {"type": "integer", "format": "int32", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}}));
         operation.parameter(json!({"name": "cursor", "in": "query", "required": false,
             "description": "Where the page begins: as it stands in `_links.next` of the page before.", "schema": {"type": "string", "maxLength": 1000}}));
+        Selection::<R>::parameters(operation);
         operation.problems(&[Code::InvalidCursor]);
     }
 }

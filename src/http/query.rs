@@ -1,11 +1,14 @@
 //! How query strings and forms are read: as objects whose schema says what each parameter is.
 
+use std::any::TypeId;
+use std::collections::HashMap;
 use std::future::{Ready, ready};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::endpoint::{Described, Operation};
@@ -38,16 +41,24 @@ impl<T: ToSchema> Described for Query<T> {
 pub fn describe_query<T: ToSchema>(operation: &mut Operation) {
     for (name, mut schema) in properties_of::<T>() {
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description")).unwrap_or_default();
-        operation.parameter(
-            json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema}),
-        );
+        let mut parameter =
+            json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema});
+        if is_list(parameter.get("schema"))
+            && let Some(parameter) = parameter.as_object_mut()
+        {
+            // Several values in one parameter, separated by commas.
+            parameter.insert("style".to_owned(), "form".into());
+            parameter.insert("explode".to_owned(), false.into());
+        }
+        operation.parameter(parameter);
     }
 }
 
 /// Violations of a query, whose fields are parameters rather than members of a body.
 pub fn query_problem(mut violations: Vec<Violation>) -> Problem {
     for violation in &mut violations {
-        violation.pointer = violation.pointer.trim_start_matches('/').to_owned();
+        // Of a list of values, the parameter is named rather than the place in the list.
+        violation.pointer = violation.pointer.trim_start_matches('/').split('/').next().unwrap_or_default().to_owned();
         if violation.code == "unknown_field" {
             violation.code = "unknown_parameter";
             violation.detail = violation.detail.replace("The field", "The parameter");
@@ -56,28 +67,51 @@ pub fn query_problem(mut violations: Vec<Violation>) -> Problem {
     Problem::malformed(violations)
 }
 
-/// The properties of a schema, with its optional ones stripped of null: a parameter is there or not.
-pub fn properties_of<T: ToSchema>() -> serde_json::Map<String, Value> {
+/// The same as [`properties_of`], worked out once for each type: every request of a list needs them.
+pub fn cached_properties<T: ToSchema + 'static>() -> Arc<Map<String, Value>> {
+    static PROPERTIES: LazyLock<RwLock<HashMap<TypeId, Arc<Map<String, Value>>>>> = LazyLock::new(Default::default);
+    let id = TypeId::of::<T>();
+    if let Some(properties) = PROPERTIES.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+        return Arc::clone(properties);
+    }
+    let properties = Arc::new(properties_of::<T>());
+    PROPERTIES.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&properties));
+    properties
+}
+
+/// The properties of a schema, with its optional ones stripped of null: a parameter is there or not. References are replaced
+/// by what they refer to, also in the items of lists.
+pub fn properties_of<T: ToSchema>() -> Map<String, Value> {
     let schema = serde_json::to_value(T::schema()).unwrap_or_default();
     let mut schemas = Vec::new();
     T::schemas(&mut schemas);
+    let schemas: HashMap<String, Value> =
+        schemas.into_iter().map(|(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default())).collect();
     let mut properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     for property in properties.values_mut() {
         strip_null(property);
-        let name = property
-            .get("$ref")
-            .and_then(Value::as_str)
-            .and_then(|reference| reference.rsplit('/').next())
-            .map(str::to_owned);
-        if let Some((_, schema)) = name.and_then(|name| schemas.iter().find(|(other, _)| *other == name)) {
-            let description = property.get("description").cloned();
-            *property = serde_json::to_value(schema).unwrap_or_default();
-            if let (Some(description), Some(property)) = (description, property.as_object_mut()) {
-                property.insert("description".to_owned(), description);
-            }
+        inline(property, &schemas);
+        if let Some(items) = property.get_mut("items") {
+            inline(items, &schemas);
         }
     }
     properties
+}
+
+/// Replaces a reference by what it refers to; a description beside it stays.
+fn inline(schema: &mut Value, schemas: &HashMap<String, Value>) {
+    let name = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next());
+    if let Some(found) = name.and_then(|name| schemas.get(name)) {
+        let description = schema.get("description").cloned();
+        *schema = found.clone();
+        if let (Some(description), Some(schema)) = (description, schema.as_object_mut()) {
+            schema.insert("description".to_owned(), description);
+        }
+    }
+}
+
+fn is_list(schema: Option<&Value>) -> bool {
+    schema.and_then(|schema| schema.get("type")).is_some_and(|name| name == "array")
 }
 
 fn strip_null(property: &mut Value) {
@@ -96,15 +130,16 @@ fn strip_null(property: &mut Value) {
     }
 }
 
-/// A query string as a JSON object, each value of the type that its property has.
-pub fn query_document(query: &str, properties: &serde_json::Map<String, Value>) -> Result<Value, Problem> {
+/// A query string as a JSON object, each value of the type that its property has; lists are separated by commas.
+pub fn query_document(query: &str, properties: &Map<String, Value>) -> Result<Value, Problem> {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
         .map_err(|_| Problem::because(Code::MalformedRequest, "The query string cannot be read."))?;
-    let mut document = serde_json::Map::new();
+    let mut document = Map::new();
     let mut repeated = Vec::new();
     for (name, text) in pairs {
         let value = match properties.get(&name).and_then(|property| property.get("type")).and_then(Value::as_str) {
             Some("integer") => text.parse::<i64>().map_or_else(|_| Value::String(text.clone()), Value::from),
+            Some("array") => text.split(',').map(Value::from).collect(),
             Some("boolean") => text.parse::<bool>().map_or_else(|_| Value::String(text.clone()), Value::from),
             _ => Value::String(text),
         };

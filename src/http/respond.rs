@@ -5,12 +5,14 @@ use std::marker::PhantomData;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
-use actix_web::{HttpRequest, HttpResponse, Responder};
+use actix_web::{Either, HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::crud::Exposed;
 use super::endpoint::{Described, Operation};
+use super::select::{Selected, Selection};
 use crate::batch::{Effect, Fetched, Reply};
 use crate::error::Problem;
 
@@ -57,13 +59,6 @@ impl<V> Responder for Shown<V> {
             return response.finish();
         }
         response.insert_header((CONTENT_TYPE, "application/json")).body(self.fetched.body)
-    }
-}
-
-impl<V: ToSchema> Described for Shown<V> {
-    fn describe(operation: &mut Operation) {
-        operation.response::<V>(200, "The record.");
-        operation.response_headers(200, etag_header());
     }
 }
 
@@ -226,17 +221,37 @@ impl<V: Serialize> Responder for Items<V> {
 impl<V: ToSchema> Described for Items<V> {
     fn describe(operation: &mut Operation) {
         let item = operation.schema::<V>();
-        let schema = operation.named_schema(
-            &format!("{}Page", V::name()),
-            json!({
-                "type": "object", "additionalProperties": false, "required": ["items", "_links"],
-                "properties": {
-                    "items": {"type": "array", "items": item, "minItems": 0, "maxItems": super::page::MAX_LIMIT},
-                    "_links": {"type": "object", "additionalProperties": false, "properties": {
-                        "next": {"type": "string", "format": "uri-reference", "description": "The next page; absent on the last."}}},
-                },
-            }),
-        );
-        operation.raw_response(200, "A page of records.", &schema, "application/json");
+        // Not `...Page`: the pages of the same records in a list may hold parts of them.
+        describe_page(operation, &format!("{}List", V::name()), &item);
+    }
+}
+
+fn describe_page(operation: &mut Operation, name: &str, item: &Value) {
+    let schema = operation.named_schema(
+        name,
+        json!({
+            "type": "object", "additionalProperties": false, "required": ["items", "_links"],
+            "properties": {
+                "items": {"type": "array", "items": item, "minItems": 0, "maxItems": super::page::MAX_LIMIT},
+                "_links": {"type": "object", "additionalProperties": false, "properties": {
+                    "next": {"type": "string", "format": "uri-reference", "description": "The next page; absent on the last."}}},
+            },
+        }),
+    );
+    operation.raw_response(200, "A page of records.", &schema, "application/json");
+}
+
+impl<R: Exposed> Described for Selected<R, Shown<R::View>> {
+    fn describe(operation: &mut Operation) {
+        let schema = Selection::<R>::schema(operation);
+        operation.raw_response(200, "The record, or what was asked for of it.", &schema, "application/json");
+        operation.response_headers(200, etag_header());
+    }
+}
+
+impl<R: Exposed> Described for Selected<R, Either<Items<R::View>, Items<Value>>> {
+    fn describe(operation: &mut Operation) {
+        let item = Selection::<R>::schema(operation);
+        describe_page(operation, &format!("{}Page", R::View::name()), &item);
     }
 }

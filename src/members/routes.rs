@@ -1,6 +1,6 @@
 //! Operations on members.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::model::Member;
@@ -12,13 +12,20 @@ use crate::error::Code;
 use crate::http::crud::{self, Exposed};
 use crate::http::endpoint::Api;
 use crate::http::page::Page;
+use crate::http::select::Embed;
 use crate::identity::scopes::{MembersRead, MembersWrite};
+use crate::organisations::Organisations;
+use crate::partnerships::Partnerships;
 
 impl Exposed for Members {
     type Read = MembersRead;
     type Write = MembersWrite;
     type Filter = MemberFilter;
-    const SORTS: &'static [&'static str] = &["created_at", "updated_at"];
+    const SORTS: &'static [&'static str] = &["created_at", "updated_at", "joined_on"];
+    const EMBEDS: &'static [Embed<Self>] = &[
+        Embed::one::<Partnerships>("partnership", |record: &Member| Some(record.partnership_id.uuid())),
+        Embed::one::<Organisations>("organisation", |record: &Member| Some(record.organisation_id.uuid())),
+    ];
     const MEANING: &'static str = "A member (soggetto della rete): an organisation's place in a partnership, with its category and the time it takes part.";
     const WRITING: &'static str = "The partnership's lead edits the members, itself included, until the partnership is at its end. From the submission on no change may break \
         the composition (invariants 1 to 3).";
@@ -34,7 +41,10 @@ impl Exposed for Members {
     }
 
     fn sort_value(record: &Member, sort: &str) -> Value {
-        crud::common_sort_value(record, sort)
+        match sort {
+            "joined_on" => json!(record.joined_on),
+            other => crud::common_sort_value(record, other),
+        }
     }
 }
 

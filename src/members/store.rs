@@ -9,15 +9,17 @@ use uuid::Uuid;
 
 use super::model::Member;
 use super::wire::MemberFilter;
-use crate::db::schema::{member, sight};
+use crate::db::schema::{member, organisation, partnership, sight};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault};
+use crate::http::filter::texts;
 use crate::http::page::Page;
 use crate::ids::Id;
 use crate::organisations::Organisations;
 use crate::partnerships::Partnerships;
+use crate::vocabularies::codes::Sector;
 use crate::vocabularies::terms::MemberCategory;
-use crate::{keyset, stored};
+use crate::{keyset, narrow, stored};
 
 stored! {
     member => Member {
@@ -39,31 +41,35 @@ pub fn list(
 ) -> Result<Vec<Member>, QueryError> {
     let mut query = member::table.filter(member::deleted_at.is_null()).select(Row::as_select()).into_boxed();
     if let Some(organisation) = sees {
-        query =
-            query
-                .filter(member::partnership_id.eq_any(
-                    sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id),
-                ));
+        let seen = sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id);
+        query = query.filter(member::partnership_id.eq_any(seen));
     }
-    if let Some(partnership) = filter.partnership {
-        query = query.filter(member::partnership_id.eq(partnership));
+    if let Some(calls) = &filter.call {
+        let under = partnership::table.filter(partnership::call_id.eq_any(calls.clone())).select(partnership::id);
+        query = query.filter(member::partnership_id.eq_any(under));
     }
-    if let Some(organisation) = filter.organisation {
-        query = query.filter(member::organisation_id.eq(organisation));
-    }
-    if let Some(category) = filter.category {
-        query = query.filter(member::category.eq(category.as_str()));
-    }
+    narrow!(query, member, filter);
+    narrow!(query, member, {
+        uuid partnership_id filter.partnership, uuid organisation_id filter.organisation, text category filter.category,
+        from joined_on filter.joined_from, to joined_on filter.joined_to,
+        from left_on filter.left_from, to left_on filter.left_to,
+    });
     if let Some(day) = filter.member_on {
         query = query.filter(member::joined_on.le(day)).filter(member::left_on.is_null().or(member::left_on.ge(day)));
     }
-    if let Some(external_id) = &filter.external_id {
-        query = query.filter(member::external_id.eq(external_id));
+    if let Some(provinces) = &filter.province {
+        let seated = organisation::table.filter(organisation::province.eq_any(texts(provinces)));
+        query = query.filter(member::organisation_id.eq_any(seated.select(organisation::id)));
     }
-    if let Some(since) = filter.updated_since {
-        query = query.filter(member::updated_at.ge(since));
+    if let Some(sectors) = &filter.sector {
+        let active = organisation::table.filter(organisation::ateco.eq_any(Sector::with_all_below(sectors)));
+        query = query.filter(member::organisation_id.eq_any(active.select(organisation::id)));
     }
-    keyset!(query, page, member, { "created_at" => created_at: DateTime<Utc>, "updated_at" => updated_at: DateTime<Utc> });
+    keyset!(query, page, member, {
+        "created_at" => created_at: DateTime<Utc>,
+        "updated_at" => updated_at: DateTime<Utc>,
+        "joined_on" => joined_on: NaiveDate,
+    });
     Ok(records(query.load(conn)?)?)
 }
 

@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::batch::{Input, Ref};
-use crate::code_enum;
 use crate::organisations::refs::OrganisationRef;
+use crate::vocabularies::codes::{Province, Sector};
 use crate::vocabularies::terms::MemberCategory;
+use crate::{code_enum, list_filter};
 
 /// A member as the partnership's lead writes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -89,21 +90,36 @@ pub struct Member {
     pub own_resources_cents: i64,
 }
 
-/// What a list of members can be narrowed to.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MemberFilter {
-    /// Only those of this partnership, by its id.
-    pub partnership: Option<Uuid>,
-    /// Only memberships of this organisation, by its id.
-    pub organisation: Option<Uuid>,
-    /// Only those of this category.
-    pub category: Option<MemberCategory>,
-    /// Only memberships that hold on this day.
-    pub member_on: Option<NaiveDate>,
-    /// The caller's organisation's own name for it.
-    #[schema(max_length = 100)]
-    pub external_id: Option<String>,
-    /// Changed at or after this instant.
-    pub updated_since: Option<DateTime<Utc>>,
+list_filter! {
+    /// What a list of members can be narrowed to.
+    pub struct MemberFilter {
+        /// Only those of these partnerships, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub partnership: Option<Vec<Uuid>>,
+        /// Only those of partnerships under these calls, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub call: Option<Vec<Uuid>>,
+        /// Only memberships of these organisations, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub organisation: Option<Vec<Uuid>>,
+        /// Only those of these categories.
+        #[schema(min_items = 1, max_items = 100)]
+        pub category: Option<Vec<MemberCategory>>,
+        /// Only memberships that hold on this day.
+        pub member_on: Option<NaiveDate>,
+        /// Joined on this day or later.
+        pub joined_from: Option<NaiveDate>,
+        /// Joined on this day or earlier.
+        pub joined_to: Option<NaiveDate>,
+        /// Left on this day or later.
+        pub left_from: Option<NaiveDate>,
+        /// Left on this day or earlier.
+        pub left_to: Option<NaiveDate>,
+        /// Only organisations with their seat in these provinces.
+        #[schema(min_items = 1, max_items = 100)]
+        pub province: Option<Vec<Province>>,
+        /// Only organisations of these sectors (ATECO 2007), with all below them.
+        #[schema(min_items = 1, max_items = 100)]
+        pub sector: Option<Vec<Sector>>,
+    }
 }

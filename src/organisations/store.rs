@@ -1,6 +1,9 @@
 //! Organisations in the database.
 
+use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
 use uuid::Uuid;
 
 use super::model::{Accreditation, Organisation};
@@ -10,7 +13,8 @@ use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault, Json};
 use crate::http::page::Page;
 use crate::identifiers::OrganisationTaxCode;
-use crate::{keyset, stored};
+use crate::vocabularies::codes::Sector;
+use crate::{keyset, narrow, stored};
 
 stored! {
     organisation => Organisation {
@@ -28,24 +32,32 @@ stored! {
 pub fn list(conn: &mut Conn, filter: &OrganisationFilter, page: &Page) -> Result<Vec<Organisation>, QueryError> {
     let mut query =
         organisation::table.filter(organisation::deleted_at.is_null()).select(Row::as_select()).into_boxed();
-    if let Some(tax_code) = &filter.tax_code {
-        query = query.filter(organisation::tax_code.eq(tax_code));
-    }
-    if let Some(province) = &filter.province {
-        query = query.filter(organisation::province.eq(province));
-    }
+    narrow!(query, organisation, filter);
+    narrow!(query, organisation, {
+        text tax_code filter.tax_code, text province filter.province, text municipality filter.municipality,
+        text ateco filter.sector.as_deref().map(Sector::with_all_below), text legal_form filter.legal_form,
+    });
     match filter.operator {
         Some(true) => query = query.filter(organisation::accreditation.is_not_null()),
         Some(false) => query = query.filter(organisation::accreditation.is_null()),
         None => {}
     }
-    if let Some(external_id) = &filter.external_id {
-        query = query.filter(organisation::external_id.eq(external_id));
+    if let Some(day) = filter.accredited_on {
+        // Dates in JSON compare as they are written.
+        query = query.filter(
+            sql::<Bool>(
+                "jsonb_path_exists(accreditation, '$.entries[*] ? (@.valid_from <= $day && \
+                 (!exists(@.valid_to) || @.valid_to == null || @.valid_to >= $day))', jsonb_build_object('day', ",
+            )
+            .bind::<Text, _>(day.to_string())
+            .sql("))"),
+        );
     }
-    if let Some(since) = filter.updated_since {
-        query = query.filter(organisation::updated_at.ge(since));
-    }
-    keyset!(query, page, organisation, { "created_at" => created_at: chrono::DateTime<chrono::Utc>, "updated_at" => updated_at: chrono::DateTime<chrono::Utc>, "name" => name: String });
+    keyset!(query, page, organisation, {
+        "created_at" => created_at: DateTime<Utc>,
+        "updated_at" => updated_at: DateTime<Utc>,
+        "name" => name: String,
+    });
     Ok(records(query.load(conn)?)?)
 }
 

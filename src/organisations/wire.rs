@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use super::model::AccreditationKind;
 use crate::batch::Input;
+use crate::http::filter::LegalEntityCode;
+use crate::list_filter;
+use crate::vocabularies::codes::{LegalForm, Municipality, Province, Sector};
 
 /// An organisation as a client writes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -123,21 +126,27 @@ pub struct Unit {
     pub municipality: String,
 }
 
-/// What a list of organisations can be narrowed to.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OrganisationFilter {
-    /// Codice fiscale: 11 digits. A sole trader's code is personal and must not stand in a URL.
-    #[schema(pattern = "^[0-9]{11}$", max_length = 11)]
-    pub tax_code: Option<String>,
-    /// Province of the seat.
-    #[schema(pattern = "^[A-Z]{2}$", max_length = 2)]
-    pub province: Option<String>,
-    /// Whether it has an entry in the register of labour operators.
-    pub operator: Option<bool>,
-    /// The caller's organisation's own name for it.
-    #[schema(max_length = 100)]
-    pub external_id: Option<String>,
-    /// Changed at or after this instant.
-    pub updated_since: Option<DateTime<Utc>>,
+list_filter! {
+    /// What a list of organisations can be narrowed to.
+    pub struct OrganisationFilter {
+        /// Codici fiscali: 11 digits each. A sole trader's code is personal and must not stand in a URL.
+        #[schema(min_items = 1, max_items = 100)]
+        pub tax_code: Option<Vec<LegalEntityCode>>,
+        /// Only those with their seat in these provinces.
+        #[schema(min_items = 1, max_items = 100)]
+        pub province: Option<Vec<Province>>,
+        /// Only those with their seat in these municipalities.
+        #[schema(min_items = 1, max_items = 100)]
+        pub municipality: Option<Vec<Municipality>>,
+        /// Only those of these sectors (ATECO 2007), with all below them.
+        #[schema(min_items = 1, max_items = 100)]
+        pub sector: Option<Vec<Sector>>,
+        /// Only those of these legal forms.
+        #[schema(min_items = 1, max_items = 100)]
+        pub legal_form: Option<Vec<LegalForm>>,
+        /// Whether it has an entry in the register of labour operators.
+        pub operator: Option<bool>,
+        /// Only those with an entry in the register of labour operators that holds on this day.
+        pub accredited_on: Option<NaiveDate>,
+    }
 }

@@ -16,14 +16,21 @@ use crate::http::endpoint::{About, Api};
 use crate::http::extract::Body;
 use crate::http::page::Page;
 use crate::http::permit::Permit;
+use crate::http::select::Embed;
 use crate::http::step::{Step, Stepped};
 use crate::identity::scopes::{OutcomesRead, OutcomesVerify, OutcomesWrite};
+use crate::participants::Participants;
+use crate::partnerships::Partnerships;
 
 impl Exposed for Outcomes {
     type Read = OutcomesRead;
     type Write = OutcomesWrite;
     type Filter = OutcomeFilter;
-    const SORTS: &'static [&'static str] = &["created_at", "updated_at", "starts_on"];
+    const SORTS: &'static [&'static str] = &["created_at", "updated_at", "starts_on", "state_changed_on"];
+    const EMBEDS: &'static [Embed<Self>] = &[
+        Embed::one::<Partnerships>("partnership", |record: &Outcome| Some(record.partnership_id.uuid())),
+        Embed::one::<Participants>("participant", |record: &Outcome| Some(record.participant_id.uuid())),
+    ];
     const MEANING: &'static str = "An outcome (esito): what became of a participant, how far it is proven, and whether it counts as a placement under the call.";
     const WRITING: &'static str = "The operator in charge of the worker declares it, also after the partnership was concluded. A notice or a VAT number makes it evidenced. \
         A verified outcome is not changed but withdrawn; a change to a disputed one puts it up for verification again.";
@@ -40,6 +47,7 @@ impl Exposed for Outcomes {
     fn sort_value(record: &Outcome, sort: &str) -> Value {
         match sort {
             "starts_on" => json!(record.starts_on),
+            "state_changed_on" => json!(record.state_changed_on),
             other => crud::common_sort_value(record, other),
         }
     }

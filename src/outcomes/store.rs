@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::model::Outcome;
 use super::wire::OutcomeFilter;
-use crate::db::schema::{outcome, sight};
+use crate::db::schema::{cohort, outcome, participant, partnership, sight};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault};
 use crate::http::page::Page;
@@ -16,8 +16,9 @@ use crate::identifiers::{Ccnl, Cob, Profession};
 use crate::ids::Id;
 use crate::participants::Participants;
 use crate::partnerships::Partnerships;
+use crate::vocabularies::codes::{Province, Sector};
 use crate::vocabularies::terms::{OutcomeKind, OutcomeState, WorkingTime};
-use crate::{keyset, stored};
+use crate::{keyset, narrow, stored};
 
 stored! {
     outcome => Outcome {
@@ -51,40 +52,45 @@ pub fn list(
 ) -> Result<Vec<Outcome>, QueryError> {
     let mut query = outcome::table.filter(outcome::deleted_at.is_null()).select(Row::as_select()).into_boxed();
     if let Some(organisation) = sees {
-        query =
-            query
-                .filter(outcome::partnership_id.eq_any(
-                    sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id),
-                ));
+        let seen = sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id);
+        query = query.filter(outcome::partnership_id.eq_any(seen));
     }
-    if let Some(partnership) = filter.partnership {
-        query = query.filter(outcome::partnership_id.eq(partnership));
+    if let Some(calls) = &filter.call {
+        let under = partnership::table.filter(partnership::call_id.eq_any(calls.clone())).select(partnership::id);
+        query = query.filter(outcome::partnership_id.eq_any(under));
     }
-    if let Some(participant) = filter.participant {
-        query = query.filter(outcome::participant_id.eq(participant));
+    if let Some(sectors) = &filter.sector {
+        let of = partnership::table.filter(partnership::ateco.eq_any(Sector::with_all_below(sectors)));
+        query = query.filter(outcome::partnership_id.eq_any(of.select(partnership::id)));
     }
-    if let Some(kind) = filter.kind {
-        query = query.filter(outcome::kind.eq(kind.as_str()));
+    if let Some(cohorts) = &filter.cohort {
+        // The partnership as well: its outcomes are found by an index, while those of many workers look like half of all.
+        let within = cohort::table.filter(cohort::id.eq_any(cohorts.clone())).select(cohort::partnership_id);
+        let of = participant::table.filter(participant::cohort_id.eq_any(cohorts.clone())).select(participant::id);
+        query = query.filter(outcome::partnership_id.eq_any(within)).filter(outcome::participant_id.eq_any(of));
     }
-    if let Some(state) = filter.state {
-        query = query.filter(outcome::state.eq(state.as_str()));
+    if let Some(values) = &filter.operator {
+        let of = participant::table.filter(participant::operator_organisation_id.eq_any(values.clone()));
+        query = query.filter(outcome::participant_id.eq_any(of.select(participant::id)));
     }
-    if let Some(contract_type) = &filter.contract_type {
-        query = query.filter(outcome::contract_type.eq(contract_type));
+    if let Some(values) = &filter.province {
+        let of = participant::table.filter(participant::municipality.eq_any(Province::municipalities(values)));
+        query = query.filter(outcome::participant_id.eq_any(of.select(participant::id)));
     }
-    if let Some(day) = filter.starts_from {
-        query = query.filter(outcome::starts_on.ge(day));
-    }
-    if let Some(day) = filter.starts_to {
-        query = query.filter(outcome::starts_on.le(day));
-    }
-    if let Some(external_id) = &filter.external_id {
-        query = query.filter(outcome::external_id.eq(external_id));
-    }
-    if let Some(since) = filter.updated_since {
-        query = query.filter(outcome::updated_at.ge(since));
-    }
-    keyset!(query, page, outcome, { "created_at" => created_at: DateTime<Utc>, "updated_at" => updated_at: DateTime<Utc>, "starts_on" => starts_on: NaiveDate });
+    narrow!(query, outcome, filter);
+    narrow!(query, outcome, {
+        uuid partnership_id filter.partnership, uuid participant_id filter.participant, text kind filter.kind,
+        text state filter.state, text contract_type filter.contract_type, text working_time filter.working_time,
+        from starts_on filter.starts_from, to starts_on filter.starts_to,
+        from ends_on filter.ends_from, to ends_on filter.ends_to,
+        from state_changed_on filter.state_changed_from, to state_changed_on filter.state_changed_to,
+    });
+    keyset!(query, page, outcome, {
+        "created_at" => created_at: DateTime<Utc>,
+        "updated_at" => updated_at: DateTime<Utc>,
+        "starts_on" => starts_on: NaiveDate,
+        "state_changed_on" => state_changed_on: NaiveDate,
+    });
     Ok(records(query.load(conn)?)?)
 }
 

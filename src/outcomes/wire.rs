@@ -6,8 +6,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::batch::{Input, Ref};
-use crate::code_enum;
+use crate::vocabularies::codes::{ContractType, Province, Sector};
 use crate::vocabularies::terms::{OutcomeKind, OutcomeState, WorkingTime};
+use crate::{code_enum, list_filter};
 
 /// An outcome as the operator in charge declares it. Which fields it takes depends on its kind.
 #[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -196,28 +197,53 @@ pub struct OutcomeWithdrawal {
     pub reason: Option<String>,
 }
 
-/// What a list of outcomes can be narrowed to.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OutcomeFilter {
-    /// Only those of this partnership, by its id.
-    pub partnership: Option<Uuid>,
-    /// Only those of this participant, by its id.
-    pub participant: Option<Uuid>,
-    /// Only those of this kind.
-    pub kind: Option<OutcomeKind>,
-    /// Only those in this state.
-    pub state: Option<OutcomeState>,
-    /// Only those with this type of contract.
-    #[schema(max_length = 7)]
-    pub contract_type: Option<String>,
-    /// Starting on this day or later.
-    pub starts_from: Option<NaiveDate>,
-    /// Starting on this day or earlier.
-    pub starts_to: Option<NaiveDate>,
-    /// The caller's organisation's own name for it.
-    #[schema(max_length = 100)]
-    pub external_id: Option<String>,
-    /// Changed at or after this instant.
-    pub updated_since: Option<DateTime<Utc>>,
+list_filter! {
+    /// What a list of outcomes can be narrowed to.
+    pub struct OutcomeFilter {
+        /// Only those of these partnerships, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub partnership: Option<Vec<Uuid>>,
+        /// Only those of partnerships under these calls, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub call: Option<Vec<Uuid>>,
+        /// Only those of workers of these cohorts, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub cohort: Option<Vec<Uuid>>,
+        /// Only those of these participants, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub participant: Option<Vec<Uuid>>,
+        /// Only those of workers in the charge of these operators, by their organisations' ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub operator: Option<Vec<Uuid>>,
+        /// Only those of these kinds.
+        #[schema(min_items = 1, max_items = 100)]
+        pub kind: Option<Vec<OutcomeKind>>,
+        /// Only those in these states.
+        #[schema(min_items = 1, max_items = 100)]
+        pub state: Option<Vec<OutcomeState>>,
+        /// Only those with one of these types of contract.
+        #[schema(min_items = 1, max_items = 100)]
+        pub contract_type: Option<Vec<ContractType>>,
+        /// Only those with one of these working times.
+        #[schema(min_items = 1, max_items = 100)]
+        pub working_time: Option<Vec<WorkingTime>>,
+        /// Only those of workers with a municipality in these provinces.
+        #[schema(min_items = 1, max_items = 100)]
+        pub province: Option<Vec<Province>>,
+        /// Only those of partnerships of these sectors (ATECO 2007), with all below them.
+        #[schema(min_items = 1, max_items = 100)]
+        pub sector: Option<Vec<Sector>>,
+        /// Starting on this day or later.
+        pub starts_from: Option<NaiveDate>,
+        /// Starting on this day or earlier.
+        pub starts_to: Option<NaiveDate>,
+        /// Ending on this day or later.
+        pub ends_from: Option<NaiveDate>,
+        /// Ending on this day or earlier.
+        pub ends_to: Option<NaiveDate>,
+        /// Come into their state on this day or later.
+        pub state_changed_from: Option<NaiveDate>,
+        /// Come into their state on this day or earlier.
+        pub state_changed_to: Option<NaiveDate>,
+    }
 }

@@ -1,13 +1,14 @@
 //! Operations on participants.
 
 use actix_web::http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::model::Participant;
 use super::wire::{Participant as View, ParticipantFilter, ParticipantLookup};
 use super::{Participants, store};
 use crate::batch::Resource as _;
+use crate::cohorts::Cohorts;
 use crate::db::Conn;
 use crate::db::threads::QueryError;
 use crate::error::{Code, Problem, Violation};
@@ -17,15 +18,25 @@ use crate::http::extract::Body;
 use crate::http::page::{MAX_LIMIT, Page};
 use crate::http::permit::Permit;
 use crate::http::respond::Items;
+use crate::http::select::Embed;
 use crate::identifiers::PersonTaxCode;
 use crate::identity::Caller;
 use crate::identity::scopes::{ParticipantsRead, ParticipantsWrite};
+use crate::organisations::Organisations;
+use crate::partnerships::Partnerships;
 
 impl Exposed for Participants {
     type Read = ParticipantsRead;
     type Write = ParticipantsWrite;
     type Filter = ParticipantFilter;
-    const SORTS: &'static [&'static str] = &["created_at", "updated_at"];
+    const SORTS: &'static [&'static str] = &["created_at", "updated_at", "dote_valid_to"];
+    const EMBEDS: &'static [Embed<Self>] = &[
+        Embed::one::<Partnerships>("partnership", |record: &Participant| Some(record.partnership_id.uuid())),
+        Embed::one::<Cohorts>("cohort", |record: &Participant| Some(record.cohort_id.uuid())),
+        Embed::one::<Organisations>("operator_organisation", |record: &Participant| {
+            Some(record.operator_organisation_id.uuid())
+        }),
+    ];
     const MEANING: &'static str = "A participant (lavoratore destinatario): one worker with a Dote ricollocazione in a cohort. Tax code and names are shown to the operator in \
         charge, the region and the Dote system; other members see a pseudonym.";
     const WRITING: &'static str = "The operator in charge writes it, from the partnership's draft to its end. A worker has at most one active Dote and is in at most one \
@@ -42,7 +53,10 @@ impl Exposed for Participants {
     }
 
     fn sort_value(record: &Participant, sort: &str) -> Value {
-        crud::common_sort_value(record, sort)
+        match sort {
+            "dote_valid_to" => json!(record.dote_to),
+            other => crud::common_sort_value(record, other),
+        }
     }
 }
 

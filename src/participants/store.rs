@@ -11,15 +11,16 @@ use super::model::{ExitReason, Participant, Recorded, Stay};
 use super::wire::ParticipantFilter;
 use crate::calls::model::DotePath;
 use crate::cohorts::Cohorts;
-use crate::db::schema::{participant, sight};
+use crate::db::schema::{cohort, participant, partnership, sight};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault};
 use crate::http::page::Page;
 use crate::ids::Id;
 use crate::organisations::Organisations;
 use crate::partnerships::Partnerships;
+use crate::vocabularies::codes::{Province, Sector};
 use crate::vocabularies::terms::{EntryStatus, Sex};
-use crate::{keyset, stored, vocabularies};
+use crate::{keyset, narrow, stored};
 
 stored! {
     participant => Participant {
@@ -54,41 +55,39 @@ pub fn list(
 ) -> Result<Vec<Participant>, QueryError> {
     let mut query = participant::table.filter(participant::deleted_at.is_null()).select(Row::as_select()).into_boxed();
     if let Some(organisation) = sees {
-        query =
-            query
-                .filter(participant::partnership_id.eq_any(
-                    sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id),
-                ));
+        let seen = sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id);
+        query = query.filter(participant::partnership_id.eq_any(seen));
     }
-    if let Some(partnership) = filter.partnership {
-        query = query.filter(participant::partnership_id.eq(partnership));
+    if let Some(calls) = &filter.call {
+        let under = partnership::table.filter(partnership::call_id.eq_any(calls.clone())).select(partnership::id);
+        query = query.filter(participant::partnership_id.eq_any(under));
     }
-    if let Some(cohort) = filter.cohort {
-        query = query.filter(participant::cohort_id.eq(cohort));
-    }
-    if let Some(operator) = filter.operator {
-        query = query.filter(participant::operator_organisation_id.eq(operator));
-    }
+    narrow!(query, participant, filter);
+    narrow!(query, participant, {
+        uuid partnership_id filter.partnership, uuid cohort_id filter.cohort,
+        uuid operator_organisation_id filter.operator, text entry_status filter.entry_status,
+        text exit_reason filter.exit_reason, text dote_path filter.dote_path,
+        text municipality filter.province.as_deref().map(Province::municipalities),
+        from taken_charge_on filter.taken_charge_from, to taken_charge_on filter.taken_charge_to,
+        from left_on filter.left_from, to left_on filter.left_to,
+    });
     match filter.active {
         Some(true) => query = query.filter(participant::left_on.is_null()),
         Some(false) => query = query.filter(participant::left_on.is_not_null()),
         None => {}
     }
-    if let Some(status) = filter.entry_status {
-        query = query.filter(participant::entry_status.eq(status.as_str()));
+    if let Some(day) = filter.dote_on {
+        query = query.filter(participant::dote_from.le(day)).filter(participant::dote_to.ge(day));
     }
-    if let Some(province) = &filter.province {
-        // ISTAT's code of a municipality begins with that of its province; an unknown province has none.
-        let istat = vocabularies::province(province).and_then(|found| found.attribute("istat_code")).unwrap_or("-");
-        query = query.filter(participant::municipality.like(format!("{istat}%")));
+    if let Some(sectors) = &filter.sector {
+        let of = cohort::table.filter(cohort::ateco.eq_any(Sector::with_all_below(sectors)));
+        query = query.filter(participant::cohort_id.eq_any(of.select(cohort::id)));
     }
-    if let Some(external_id) = &filter.external_id {
-        query = query.filter(participant::external_id.eq(external_id));
-    }
-    if let Some(since) = filter.updated_since {
-        query = query.filter(participant::updated_at.ge(since));
-    }
-    keyset!(query, page, participant, { "created_at" => created_at: DateTime<Utc>, "updated_at" => updated_at: DateTime<Utc> });
+    keyset!(query, page, participant, {
+        "created_at" => created_at: DateTime<Utc>,
+        "updated_at" => updated_at: DateTime<Utc>,
+        "dote_valid_to" => dote_to: NaiveDate,
+    });
     Ok(records(query.load(conn)?)?)
 }
 

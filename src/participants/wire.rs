@@ -8,6 +8,8 @@ use uuid::Uuid;
 use super::model::ExitReason;
 use crate::batch::{Input, Ref};
 use crate::calls::model::DotePath;
+use crate::list_filter;
+use crate::vocabularies::codes::{Province, Sector};
 use crate::vocabularies::terms::{EntryStatus, Sex};
 
 /// A Dote ricollocazione: the worker's voucher for services.
@@ -171,26 +173,47 @@ pub struct ParticipantLookup {
     pub tax_code: String,
 }
 
-/// What a list of participants can be narrowed to. There is no filter by tax code: see `POST /v1/participants/lookup`.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ParticipantFilter {
-    /// Only those of this partnership, by its id.
-    pub partnership: Option<Uuid>,
-    /// Only those of this cohort, by its id.
-    pub cohort: Option<Uuid>,
-    /// Only those in the charge of this operator, by its organisation's id.
-    pub operator: Option<Uuid>,
-    /// Whether they are still there.
-    pub active: Option<bool>,
-    /// Only those with this status at entry.
-    pub entry_status: Option<EntryStatus>,
-    /// Only those with a municipality in this province.
-    #[schema(pattern = "^[A-Z]{2}$", max_length = 2)]
-    pub province: Option<String>,
-    /// The caller's organisation's own name for it.
-    #[schema(max_length = 100)]
-    pub external_id: Option<String>,
-    /// Changed at or after this instant.
-    pub updated_since: Option<DateTime<Utc>>,
+list_filter! {
+    /// What a list of participants can be narrowed to. There is no filter by tax code: see `POST /v1/participants/lookup`.
+    pub struct ParticipantFilter {
+        /// Only those of these partnerships, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub partnership: Option<Vec<Uuid>>,
+        /// Only those of partnerships under these calls, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub call: Option<Vec<Uuid>>,
+        /// Only those of these cohorts, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub cohort: Option<Vec<Uuid>>,
+        /// Only those in the charge of these operators, by their organisations' ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub operator: Option<Vec<Uuid>>,
+        /// Whether they are still there.
+        pub active: Option<bool>,
+        /// Only those with one of these statuses at entry.
+        #[schema(min_items = 1, max_items = 100)]
+        pub entry_status: Option<Vec<EntryStatus>>,
+        /// Only those that left for one of these reasons.
+        #[schema(min_items = 1, max_items = 100)]
+        pub exit_reason: Option<Vec<ExitReason>>,
+        /// Only those with a municipality in these provinces.
+        #[schema(min_items = 1, max_items = 100)]
+        pub province: Option<Vec<Province>>,
+        /// Only those of cohorts of these sectors (ATECO 2007), with all below them.
+        #[schema(min_items = 1, max_items = 100)]
+        pub sector: Option<Vec<Sector>>,
+        /// Only those with a Dote of these paths.
+        #[schema(min_items = 1, max_items = 100)]
+        pub dote_path: Option<Vec<DotePath>>,
+        /// Only those whose Dote is valid on this day.
+        pub dote_on: Option<NaiveDate>,
+        /// Taken in charge on this day or later.
+        pub taken_charge_from: Option<NaiveDate>,
+        /// Taken in charge on this day or earlier.
+        pub taken_charge_to: Option<NaiveDate>,
+        /// Left on this day or later.
+        pub left_from: Option<NaiveDate>,
+        /// Left on this day or earlier.
+        pub left_to: Option<NaiveDate>,
+    }
 }

@@ -1,13 +1,14 @@
 //! Operations on partnerships.
 
 use actix_web::http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::model::Partnership;
 use super::ops::{self, Act};
 use super::wire::{Composition, Decision, Partnership as View, PartnershipFilter, Withdrawal};
 use super::{Partnerships, store};
+use crate::calls::Calls;
 use crate::db::Conn;
 use crate::db::threads::QueryError;
 use crate::error::{Code, Problem};
@@ -17,14 +18,22 @@ use crate::http::extract::{Body, PathId};
 use crate::http::page::Page;
 use crate::http::permit::Permit;
 use crate::http::respond::Document;
+use crate::http::select::Embed;
 use crate::http::step::{Step, Stepped};
 use crate::identity::scopes::{PartnershipsDecide, PartnershipsRead, PartnershipsWrite};
+use crate::organisations::Organisations;
 
 impl Exposed for Partnerships {
     type Read = PartnershipsRead;
     type Write = PartnershipsWrite;
     type Filter = PartnershipFilter;
-    const SORTS: &'static [&'static str] = &["created_at", "updated_at"];
+    const SORTS: &'static [&'static str] = &["created_at", "updated_at", "title", "starts_on", "ends_on"];
+    const EMBEDS: &'static [Embed<Self>] = &[
+        Embed::one::<Calls>("call", |record: &Partnership| Some(record.call_id.uuid())),
+        Embed::one::<Organisations>("lead_organisation", |record: &Partnership| {
+            Some(record.lead_organisation_id.uuid())
+        }),
+    ];
     const MEANING: &'static str = "A partnership (partenariato territoriale): a network of subjects under one call.";
     const WRITING: &'static str = "The organisation whose client creates a partnership leads it (capofila); only the lead changes it, and only while it is a draft.";
 
@@ -38,7 +47,12 @@ impl Exposed for Partnerships {
     }
 
     fn sort_value(record: &Partnership, sort: &str) -> Value {
-        crud::common_sort_value(record, sort)
+        match sort {
+            "title" => json!(record.title),
+            "starts_on" => json!(record.starts_on),
+            "ends_on" => json!(record.ends_on),
+            other => crud::common_sort_value(record, other),
+        }
     }
 }
 

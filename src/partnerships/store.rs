@@ -16,13 +16,15 @@ use crate::calls::model::Call;
 use crate::db::schema::{member, partnership, sight};
 use crate::db::threads::QueryError;
 use crate::db::{Cell as _, Conn, Fault, Json, Stored as _};
+use crate::http::filter::texts;
 use crate::http::page::Page;
 use crate::identifiers::Cup;
 use crate::ids::Id;
 use crate::organisations::Organisations;
 use crate::organisations::model::Organisation;
+use crate::vocabularies::codes::Sector;
 use crate::vocabularies::terms::{MemberCategory, PartnershipState};
-use crate::{keyset, stored};
+use crate::{keyset, narrow, stored};
 
 stored! {
     partnership => Partnership {
@@ -56,32 +58,36 @@ pub fn list(
     sees: Option<Uuid>,
 ) -> Result<Vec<Partnership>, QueryError> {
     let mut query = partnership::table.filter(partnership::deleted_at.is_null()).select(Row::as_select()).into_boxed();
-    for organisation in [sees, filter.organisation].into_iter().flatten() {
-        query =
-            query
-                .filter(partnership::id.eq_any(
-                    sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id),
-                ));
+    if let Some(organisation) = sees {
+        let seen = sight::table.filter(sight::organisation_id.eq(organisation)).select(sight::partnership_id);
+        query = query.filter(partnership::id.eq_any(seen));
     }
-    if let Some(call) = filter.call {
-        query = query.filter(partnership::call_id.eq(call));
+    if let Some(organisations) = &filter.organisation {
+        let theirs = sight::table.filter(sight::organisation_id.eq_any(organisations.clone()));
+        query = query.filter(partnership::id.eq_any(theirs.select(sight::partnership_id)));
     }
-    if let Some(state) = filter.state {
-        query = query.filter(partnership::state.eq(state.as_str()));
+    narrow!(query, partnership, filter);
+    narrow!(query, partnership, {
+        uuid call_id filter.call, uuid lead_organisation_id filter.lead_organisation, text state filter.state,
+        text ateco filter.sector.as_deref().map(Sector::with_all_below),
+        from starts_on filter.starts_from, to starts_on filter.starts_to,
+        from ends_on filter.ends_from, to ends_on filter.ends_to,
+        from submitted_on filter.submitted_from, to submitted_on filter.submitted_to,
+        from decided_on filter.decided_from, to decided_on filter.decided_to,
+    });
+    if let Some(provinces) = &filter.province {
+        query = query.filter(partnership::provinces.has_any_key(texts(provinces)));
     }
-    if let Some(lead) = filter.lead_organisation {
-        query = query.filter(partnership::lead_organisation_id.eq(lead));
+    if let Some(day) = filter.running_on {
+        query = query.filter(partnership::starts_on.le(day)).filter(partnership::ends_on.ge(day));
     }
-    if let Some(province) = &filter.province {
-        query = query.filter(partnership::provinces.contains(serde_json::json!([province])));
-    }
-    if let Some(external_id) = &filter.external_id {
-        query = query.filter(partnership::external_id.eq(external_id));
-    }
-    if let Some(since) = filter.updated_since {
-        query = query.filter(partnership::updated_at.ge(since));
-    }
-    keyset!(query, page, partnership, { "created_at" => created_at: DateTime<Utc>, "updated_at" => updated_at: DateTime<Utc> });
+    keyset!(query, page, partnership, {
+        "created_at" => created_at: DateTime<Utc>,
+        "updated_at" => updated_at: DateTime<Utc>,
+        "title" => title: String,
+        "starts_on" => starts_on: NaiveDate,
+        "ends_on" => ends_on: NaiveDate,
+    });
     Ok(records(query.load(conn)?)?)
 }
 

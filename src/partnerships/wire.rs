@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::composition::RuleVerdict;
 use crate::batch::{Input, Ref};
-use crate::code_enum;
+use crate::vocabularies::codes::{Province, Sector};
 use crate::vocabularies::terms::PartnershipState;
+use crate::{code_enum, list_filter};
 
 /// Two letters that stand for a province of Lombardy.
 #[derive(Debug)]
@@ -226,24 +227,44 @@ pub struct MissingPart {
     pub what: &'static str,
 }
 
-/// What a list of partnerships can be narrowed to.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PartnershipFilter {
-    /// Only those under this call, by its id.
-    pub call: Option<Uuid>,
-    /// Only those in this state.
-    pub state: Option<PartnershipState>,
-    /// Only those that this organisation leads, by its id.
-    pub lead_organisation: Option<Uuid>,
-    /// Only those that this organisation leads or is a member of today, by its id.
-    pub organisation: Option<Uuid>,
-    /// Only those that work in this province.
-    #[schema(pattern = "^[A-Z]{2}$", max_length = 2)]
-    pub province: Option<String>,
-    /// The caller's organisation's own name for it.
-    #[schema(max_length = 100)]
-    pub external_id: Option<String>,
-    /// Changed at or after this instant.
-    pub updated_since: Option<DateTime<Utc>>,
+list_filter! {
+    /// What a list of partnerships can be narrowed to.
+    pub struct PartnershipFilter {
+        /// Only those under these calls, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub call: Option<Vec<Uuid>>,
+        /// Only those in these states.
+        #[schema(min_items = 1, max_items = 100)]
+        pub state: Option<Vec<PartnershipState>>,
+        /// Only those that these organisations lead, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub lead_organisation: Option<Vec<Uuid>>,
+        /// Only those that one of these organisations leads or is a member of today, by their ids.
+        #[schema(min_items = 1, max_items = 100)]
+        pub organisation: Option<Vec<Uuid>>,
+        /// Only those that work in one of these provinces.
+        #[schema(min_items = 1, max_items = 100)]
+        pub province: Option<Vec<Province>>,
+        /// Only those of these sectors (ATECO 2007), with all below them.
+        #[schema(min_items = 1, max_items = 100)]
+        pub sector: Option<Vec<Sector>>,
+        /// Only those whose period holds this day.
+        pub running_on: Option<NaiveDate>,
+        /// Beginning on this day or later.
+        pub starts_from: Option<NaiveDate>,
+        /// Beginning on this day or earlier.
+        pub starts_to: Option<NaiveDate>,
+        /// Ending on this day or later.
+        pub ends_from: Option<NaiveDate>,
+        /// Ending on this day or earlier.
+        pub ends_to: Option<NaiveDate>,
+        /// Submitted on this day or later.
+        pub submitted_from: Option<NaiveDate>,
+        /// Submitted on this day or earlier.
+        pub submitted_to: Option<NaiveDate>,
+        /// Decided on on this day or later.
+        pub decided_from: Option<NaiveDate>,
+        /// Decided on on this day or earlier.
+        pub decided_to: Option<NaiveDate>,
+    }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `vocabulary` | [`Vocabulary`] and [`Entry`]: look-up on a date, "did you mean", search |
 //! | `published` | the lists others publish, read from the tables of `data/`: provinces, municipalities, ATECO 2007, education levels, legal forms, contract types |
+//! | [`codes`] | codes as filters take them |
 //! | `closed` | the lists this service's contract closes: categories, kinds, states, working times |
 //! | here | the registry ([`all`], [`get`]) and a typed question per published list |
 //!
@@ -18,6 +19,7 @@
 
 pub mod checks;
 mod closed;
+pub mod codes;
 mod published;
 pub mod routes;
 pub mod terms;

@@ -16,6 +16,7 @@ mod contract;
 mod demo;
 mod embedded;
 mod feed_order;
+mod lists;
 mod members;
 mod openapi;
 mod organisations;

@@ -118,7 +118,7 @@ fn lists_narrow_down() {
         ("entry_status=cigs", 1),
         ("province=MI", 1),
         ("province=BG", 1),
-        ("province=XX", 0),
+        ("province=CO", 0),
         ("external_id=w-2", 1),
         ("updated_since=2012-07-11T00:00:00Z", 0),
     ] {

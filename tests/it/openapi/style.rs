@@ -142,7 +142,7 @@ fn names_are_cased_as_the_guidelines_ask() {
             }
             if ["password", "secret", "token", "tax_code"].iter().any(|word| lower.contains(word))
                 // The tax code of a company is public; that of a person has letters.
-                && parameter["schema"]["pattern"] != "^[0-9]{11}$"
+                && parameter["schema"]["items"]["pattern"] != "^[0-9]{11}$"
             {
                 findings.push(format!("{method} {path}: {name} does not belong into a URL"));
             }
