@@ -56,8 +56,8 @@ async function execute(page, operation, prepare = async () => {}) {
   const answered = page.waitForResponse((answer) => new URL(answer.url()).pathname.startsWith('/v1/'));
   await block.locator('button.execute').click();
   const answer = await answered;
-  await block.locator('.live-responses-table .response-col_status').waitFor();
-  const shown = await block.locator('.live-responses-table .response-col_status').innerText();
+  await block.locator('.live-responses-table tbody .response-col_status').waitFor();
+  const shown = await block.locator('.live-responses-table tbody .response-col_status').innerText();
   assert.ok(shown.startsWith(String(answer.status())), `Swagger UI shows ${shown}, the answer was ${answer.status()}`);
   await block.locator('.responses-inner').scrollIntoViewIfNeeded();
   return { answer, block };

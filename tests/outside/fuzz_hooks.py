@@ -1,6 +1,7 @@
-"""Hooks of Schemathesis for the script `fuzz`: a token of the demo client named by RICOLLOCA_CLIENT, renewed before it expires.
+"""Hooks of Schemathesis for the script `fuzz`.
 
-Without RICOLLOCA_CLIENT nothing is sent, and every operation that asks for a token must answer 401.
+- A token of the demo client named by RICOLLOCA_CLIENT, renewed before it expires; none where it is empty.
+- A check of our own, below.
 """
 
 import os
@@ -12,6 +13,7 @@ import schemathesis
 
 URL = os.environ["RICOLLOCA_URL"]
 CLIENT = os.environ.get("RICOLLOCA_CLIENT")
+
 
 if CLIENT:
 
