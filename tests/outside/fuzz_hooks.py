@@ -1,7 +1,7 @@
 """Hooks of Schemathesis for the script `fuzz`.
 
 - A token of the demo client named by RICOLLOCA_CLIENT, renewed before it expires; none where it is empty.
-- A check of our own, below.
+- Checks of our own, below.
 """
 
 import os
@@ -50,3 +50,36 @@ def malformed_only_where_the_schema_says_so(context, response, case):
     # `error` is the form of RFC 6749 for the token endpoint.
     if "error" not in problem and problem["code"] != "invalid_cursor":
         raise AssertionError(f"valid by the document, yet malformed: {problem}")
+
+
+ALWAYS = {
+    "x-correlation-id", "x-content-type-options", "ratelimit", "ratelimit-policy",
+    "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
+}  # fmt: skip
+BY_STATUS = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
+
+
+@schemathesis.check
+def headers_of_every_answer(context, response, case):
+    """What every answer carries, declared or not, and what goes with its status."""
+    have = {name.lower() for name in response.headers}
+    # What is no HTTP is refused by the HTTP library before the service sees it: an empty 400.
+    if response.status_code == 400 and not response.content and "x-correlation-id" not in have:
+        return
+    missing = ALWAYS - have
+    asked = BY_STATUS.get(response.status_code)
+    if asked and asked not in have:
+        missing.add(asked)
+    if response.status_code == 415 and case.method.upper() == "PATCH" and "accept-patch" not in have:
+        missing.add("accept-patch")
+    if case.method.upper() == "GET" and len(have & {"cache-control", "expires"}) != 1:
+        missing.add("exactly one of cache-control and expires")
+    if missing:
+        raise AssertionError(f"the answer of {response.status_code} lacks {sorted(missing)}")
+    other = {name for name in have if name.startswith("x-")} - ALWAYS
+    if other:
+        raise AssertionError(f"other X- headers: {sorted(other)}")
+    if response.status_code >= 400:
+        problem = response.json()
+        if problem.get("status") != response.status_code or problem.get("instance") != response.headers["x-correlation-id"][0]:
+            raise AssertionError(f"the problem does not say what the answer is: {problem}, {response.headers}")
