@@ -59,7 +59,9 @@ async function execute(page, operation, prepare = async () => {}) {
   await block.locator('.live-responses-table tbody .response-col_status').waitFor();
   const shown = await block.locator('.live-responses-table tbody .response-col_status').innerText();
   assert.ok(shown.startsWith(String(answer.status())), `Swagger UI shows ${shown}, the answer was ${answer.status()}`);
-  await block.locator('.responses-inner').scrollIntoViewIfNeeded();
+  // What a person sees now.
+  await block.locator('.live-responses-table').evaluate((shown) => shown.scrollIntoView({ block: 'center' }));
+  await page.screenshot({ path: `${shots}/${operation}.png` });
   return { answer, block };
 }
 
@@ -79,13 +81,11 @@ async function main() {
     const listed = await execute(page, 'list_partnerships');
     assert.equal(listed.answer.status(), 200, await listed.answer.text());
     assert.ok((await listed.answer.json()).items.length > 0, 'partnerships are listed');
-    await listed.block.screenshot({ path: `${shots}/list_partnerships.png` });
 
     // The region writes what the page offers as example: 201, and the same again is a conflict, not a fault.
     await authorize(page, 'demo-region');
     const created = await execute(page, 'create_organisation');
     assert.equal(created.answer.status(), 201, await created.answer.text());
-    await created.block.screenshot({ path: `${shots}/create_organisation.png` });
     const again = page.waitForResponse((answer) => new URL(answer.url()).pathname === '/v1/organisations');
     await created.block.locator('button.execute').click();
     const second = await again;
