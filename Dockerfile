@@ -14,7 +14,7 @@ RUN cargo build --release --locked --no-default-features
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends libpq5 ca-certificates curl \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --no-create-home --uid 10001 ricolloca
+    && useradd --system --no-create-home --no-log-init --uid 10001 ricolloca
 COPY --from=build /build/target/release/ricolloca /usr/local/bin/ricolloca
 USER 10001
 EXPOSE 8080
