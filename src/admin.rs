@@ -1,13 +1,15 @@
 //! What is done to a service from the command line rather than over HTTP.
 
+use std::fs;
 use std::io::Write as _;
 
 use uuid::Uuid;
 
 use crate::batch::Context;
-use crate::config::{AddClient, Settings};
+use crate::config::{AddClient, RemoveClientKey, Settings};
 use crate::db::{self, Conn, Fault, Meta, Stored as _, migrate as migrations};
 use crate::identifiers::OrganisationTaxCode;
+use crate::identity::assertion::{self, ClientKey};
 use crate::identity::store::{self, Client};
 use crate::identity::{Role, secret};
 use crate::organisations::model::Organisation;
@@ -23,21 +25,46 @@ pub fn migrate(settings: &Settings) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Registers a client and prints its secret.
+/// Registers a client and prints its secret, or registers its keys.
 pub fn add_client(settings: &Settings, client: &AddClient) -> Result<(), StartError> {
     let role = Role::parse(&client.role).map_err(|_| "the role is operator, region, dote or auditor")?;
     let tax_code = OrganisationTaxCode::parse(&client.organisation)?;
+    let keys = client.jwks.as_ref().map(|file| {
+        let text = fs::read_to_string(file)
+            .map_err(|error| format!("the file of the keys {} cannot be read: {error}", file.display()))?;
+        Ok::<_, StartError>(assertion::read_keys(&text)?)
+    });
+    let keys = keys.transpose()?;
     let ground = Ground::lay(settings)?;
     migrations::migrate(&ground.url)?;
     let context = ground.context(settings)?;
-    let mut bytes = [0_u8; 32];
-    context.ids.fill(&mut bytes);
-    let plain: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut conn = db::connect(&ground.url)?;
-    put_client(&mut conn, &context, &client.id, role, &tax_code, &client.name, &plain)?;
+    let said = match keys {
+        Some(keys) => {
+            put_signing_client(&mut conn, &context, &client.id, role, &tax_code, &client.name, &keys)?;
+            format!("client_id      {}\nkeys           {}\n", client.id, keys.len())
+        }
+        None => {
+            let mut bytes = [0_u8; 32];
+            context.ids.fill(&mut bytes);
+            let plain: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            put_client(&mut conn, &context, &client.id, role, &tax_code, &client.name, &plain)?;
+            format!("client_id      {}\nclient_secret  {plain}\n", client.id)
+        }
+    };
     ground.leave();
-    writeln!(std::io::stdout(), "client_id      {}\nclient_secret  {plain}", client.id)?;
+    std::io::stdout().write_all(said.as_bytes())?;
     Ok(())
+}
+
+/// Removes a key of a client.
+pub fn remove_client_key(settings: &Settings, key: &RemoveClientKey) -> Result<(), StartError> {
+    let ground = Ground::lay(settings)?;
+    migrations::migrate(&ground.url)?;
+    let mut conn = db::connect(&ground.url)?;
+    let removed = store::remove_client_key(&mut conn, &key.id, &key.kid)?;
+    ground.leave();
+    if removed { Ok(()) } else { Err(format!("the client `{}` has no key `{}`", key.id, key.kid).into()) }
 }
 
 /// Registers a client, and its organisation where that is not known.
@@ -50,10 +77,30 @@ pub fn put_client(
     name: &str,
     plain: &str,
 ) -> Result<(), StartError> {
-    let secret_hash = secret::hash(plain, &context.ids)?;
+    let secret_hash = Some(secret::hash(plain, &context.ids)?);
     let organisation_id = organisation(conn, context, tax_code, name)?;
     let client = Client { id: id.to_owned(), name: name.to_owned(), organisation_id, role, secret_hash };
     Ok(store::put_client(conn, &client, context.now())?)
+}
+
+/// Registers a client that signs assertions with these keys, and its organisation where that is not known.
+pub fn put_signing_client(
+    conn: &mut Conn,
+    context: &Context,
+    id: &str,
+    role: Role,
+    tax_code: &OrganisationTaxCode,
+    name: &str,
+    keys: &[ClientKey],
+) -> Result<(), StartError> {
+    let organisation_id = organisation(conn, context, tax_code, name)?;
+    let secret_hash = store::live_client(conn, id)?.and_then(|client| client.secret_hash);
+    let client = Client { id: id.to_owned(), name: name.to_owned(), organisation_id, role, secret_hash };
+    store::put_client(conn, &client, context.now())?;
+    for key in keys {
+        store::put_client_key(conn, id, key, context.now())?;
+    }
+    Ok(())
 }
 
 /// The organisation of a tax code, registered where it is not known.

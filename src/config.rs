@@ -29,8 +29,10 @@ pub enum Command {
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
-    /// Register an organisation's client and print its secret, once.
+    /// Register an organisation's client and print its secret, once; or register the public keys that it signs with.
     AddClient(AddClient),
+    /// Remove a key that a client signs with: from then on it obtains no token with it.
+    RemoveClientKey(RemoveClientKey),
 }
 
 /// A client to register.
@@ -47,6 +49,19 @@ pub struct AddClient {
     /// Name of that organisation, for one that is not known.
     #[arg(long, default_value = "(not named)")]
     pub name: String,
+    /// File with the client's public keys, a JWK set (RFC 7517), each with `kid` and `alg`: RSA with RS256 or PS256, P-256 with
+    /// ES256. The client then signs assertions (RFC 7523) and gets no secret; one that it has stays. Keys of other names stay.
+    #[arg(long)]
+    pub jwks: Option<PathBuf>,
+}
+
+/// A key to remove.
+#[derive(Debug, Args)]
+pub struct RemoveClientKey {
+    /// The client's id.
+    pub id: String,
+    /// The key's name.
+    pub kid: String,
 }
 
 /// How the log is written.

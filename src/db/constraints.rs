@@ -33,6 +33,7 @@ pub const BACKSTOPS: &[&str] = &[
     "attendance_period_ck",
     "call_allocation_ck",
     "change_event_operation_ck",
+    "client_key_algorithm_ck",
     "client_role_ck",
     "member_money_ck",
     "member_period_ck",

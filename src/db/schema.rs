@@ -81,9 +81,27 @@ diesel::table! {
         name -> Text,
         organisation_id -> Uuid,
         role -> Text,
-        secret_hash -> Text,
+        secret_hash -> Nullable<Text>,
         created_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    client_key (client_id, kid) {
+        client_id -> Text,
+        kid -> Text,
+        algorithm -> Text,
+        jwk -> Jsonb,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    used_assertion (client_id, jti) {
+        client_id -> Text,
+        jti -> Text,
+        expires_at -> Timestamptz,
     }
 }
 

@@ -13,6 +13,7 @@ use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _, web};
 use super::limits::{self, Standing, Subject};
 use super::{State, permit};
 use crate::error::{Code, Language, Problem};
+use crate::identity::metadata::RESOURCE_PATH;
 
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
@@ -39,11 +40,14 @@ pub async fn finish(
     if let Some(problem) = refused.or_else(|| problem_of(&response)) {
         let base = state.as_ref().map_or("", |state| state.public_url());
         let body = problem.to_json(base, Some(&id), language);
-        let patching = response.request().method() == Method::PATCH;
+        let asked = Asked {
+            patching: response.request().method() == Method::PATCH,
+            authenticated: response.request().headers().contains_key(header::AUTHORIZATION),
+        };
         response = response.map_body(|head, _| {
             head.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
             head.status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            problem_headers(&problem, patching, head.headers_mut());
+            problem_headers(&problem, asked, base, head.headers_mut());
             BoxBody::new(body)
         });
     }
@@ -164,20 +168,34 @@ fn problem_of(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
     }))
 }
 
-fn problem_headers(problem: &Problem, patching: bool, headers: &mut HeaderMap) {
+/// What of a request decides on the headers of a problem.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// It was a PATCH.
+    patching: bool,
+    /// It came with credentials, right or wrong.
+    authenticated: bool,
+}
+
+fn problem_headers(problem: &Problem, asked: Asked, base: &str, headers: &mut HeaderMap) {
+    let resource = format!("resource_metadata=\"{base}{RESOURCE_PATH}\"");
     let challenge = match problem.code {
-        Code::Unauthenticated => Some("Bearer realm=\"ricolloca\", error=\"invalid_token\""),
-        Code::InsufficientScope => Some("Bearer realm=\"ricolloca\", error=\"insufficient_scope\""),
-        Code::InvalidClient => Some("Basic realm=\"ricolloca\""),
+        // Who came without a token did nothing wrong yet (RFC 6750, section 3.1).
+        Code::Unauthenticated if !asked.authenticated => Some(format!("Bearer realm=\"ricolloca\", {resource}")),
+        Code::Unauthenticated => Some(format!("Bearer realm=\"ricolloca\", error=\"invalid_token\", {resource}")),
+        Code::InsufficientScope => {
+            Some(format!("Bearer realm=\"ricolloca\", error=\"insufficient_scope\", {resource}"))
+        }
+        Code::InvalidClient => Some("Basic realm=\"ricolloca\"".to_owned()),
         _ => None,
     };
-    if let Some(challenge) = challenge {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    if let Some(Ok(challenge)) = challenge.map(|challenge| HeaderValue::from_str(&challenge)) {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     if let Some(seconds) = problem.retry_after() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if patching && problem.code == Code::UnsupportedMediaType {
+    if asked.patching && problem.code == Code::UnsupportedMediaType {
         headers
             .insert(HeaderName::from_static("accept-patch"), HeaderValue::from_static("application/merge-patch+json"));
     }

@@ -1,6 +1,8 @@
 //! Who calls: clients, their roles and scopes, the tokens they hold and the keys that sign these.
 
+pub mod assertion;
 pub mod keys;
+pub mod metadata;
 pub mod routes;
 pub mod scopes;
 pub mod secret;

@@ -13,8 +13,11 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
+use super::assertion::{self, ASSERTION_TYPE};
+use super::metadata::{AuthorizationServer, ProtectedResource};
+use super::store::Client;
 use super::token::LIFETIME_SECONDS;
-use super::{Caller, ScopeSet, secret, store};
+use super::{Caller, ScopeSet, metadata, secret, store};
 use crate::error::{Code, Problem};
 use crate::http::endpoint::{About, Api, Described, Operation};
 use crate::http::extract::Form;
@@ -34,6 +37,13 @@ pub struct TokenRequest {
     /// The client's secret; here or in a Basic `Authorization` header.
     #[schema(max_length = 200, format = Password)]
     client_secret: Option<String>,
+    /// How `client_assertion` is made: always `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+    #[schema(max_length = 100)]
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed with a key it registered (RFC 7523): `iss` and `sub` are its id, `aud` is this authority or
+    /// its token endpoint, `exp` lies at most five minutes ahead, `jti` is used once.
+    #[schema(max_length = 8000)]
+    client_assertion: Option<String>,
     /// Scopes, separated by blanks; all that the client may have where it is left out. Of those that are asked for, those that
     /// the client may have are granted: the answer lists them.
     #[schema(max_length = 1000)]
@@ -142,7 +152,7 @@ pub fn register(api: &mut Api) {
             id: "obtain_token".to_owned(),
             tag: "identity",
             summary: "Obtain an access token".to_owned(),
-            description: "OAuth 2.0 client credentials (RFC 6749, section 4.4): a signed token of the profile RFC 9068. The client authenticates in the body or by HTTP Basic.".to_owned(),
+            description: "OAuth 2.0 client credentials (RFC 6749, section 4.4): a signed token of the profile RFC 9068. The client authenticates with its secret, in the body or by HTTP Basic, or with an assertion that it signs (`private_key_jwt`, RFC 7523).".to_owned(),
         },
         obtain,
     );
@@ -157,10 +167,73 @@ pub fn register(api: &mut Api) {
         },
         keys,
     );
+    api.operation(
+        Method::GET,
+        metadata::AUTHORITY_PATH,
+        About {
+            id: "show_authorization_server".to_owned(),
+            tag: "identity",
+            summary: "Read how tokens are obtained".to_owned(),
+            description: "The metadata of the authority that issues tokens (RFC 8414).".to_owned(),
+        },
+        authority,
+    );
+    api.operation(
+        Method::GET,
+        metadata::RESOURCE_PATH,
+        About {
+            id: "show_protected_resource".to_owned(),
+            tag: "identity",
+            summary: "Read what tokens are good for".to_owned(),
+            description:
+                "The metadata of the API as a protected resource (RFC 9728). The challenge of a 401 leads here."
+                    .to_owned(),
+        },
+        resource,
+    );
+}
+
+async fn authority(public: Public) -> Result<Document<AuthorizationServer>, Problem> {
+    Ok(Document(metadata::authority(public.authority().issuer())))
+}
+
+async fn resource(public: Public) -> Result<Document<ProtectedResource>, Problem> {
+    Ok(Document(metadata::resource(public.state().public_url())))
 }
 
 /// Hashing is slow on purpose: more than this at once would take the processor from everything else.
 static HASHING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
+
+async fn by_secret(public: &Public, id: String, secret: String) -> Result<Client, Problem> {
+    let client = public.database().query(move |conn, _| Ok(store::live_client(conn, &id)?)).await?;
+    let hash = client.as_ref().and_then(|client| client.secret_hash.clone());
+    let turn = HASHING.acquire().await.map_err(|_| Problem::new(Code::Unavailable))?;
+    let genuine = web::block(move || secret::verify(&secret, hash.as_deref()))
+        .await
+        .map_err(|_| Problem::new(Code::Unavailable))?;
+    drop(turn);
+    client.filter(|_| genuine).ok_or_else(invalid_client)
+}
+
+/// Every refusal looks the same: whoever has no key learns nothing of clients and their keys.
+async fn by_assertion(public: &Public, id: Option<&str>, assertion: String) -> Result<Client, Problem> {
+    let claimed = assertion::claimed(&assertion)
+        .filter(|claimed| id.is_none_or(|id| id == claimed.client_id))
+        .ok_or_else(invalid_client)?;
+    let issuer = public.authority().issuer();
+    let audiences = [issuer.to_owned(), format!("{issuer}/oauth/token")];
+    let client = public
+        .database()
+        .query(move |conn, context| {
+            let found = store::live_client_with_key(conn, &claimed.client_id, &claimed.kid)?;
+            let Some((client, key)) = found else { return Ok(None) };
+            let accepted = assertion::verify(&assertion, &client.id, &key, &audiences, context.now());
+            let Some(accepted) = accepted else { return Ok(None) };
+            Ok(store::use_assertion(conn, &client.id, &accepted)?.then_some(client))
+        })
+        .await?;
+    client.ok_or_else(invalid_client)
+}
 
 async fn obtain(
     public: Public,
@@ -175,10 +248,18 @@ async fn obtain(
             "The only grant type is `client_credentials`.",
         ));
     }
-    let credentials = match (basic.0, request.client_id, request.client_secret) {
-        (Some(credentials), None, None) => credentials,
-        (None, Some(id), Some(secret)) => (id, secret),
-        (Some(_), ..) => {
+    let client = match (basic.0, request.client_id, request.client_secret, request.client_assertion) {
+        (Some((id, secret)), None, None, None) | (None, Some(id), Some(secret), None) => {
+            by_secret(&public, id, secret).await?
+        }
+        (None, id, None, Some(assertion)) => {
+            if request.client_assertion_type.as_deref() != Some(ASSERTION_TYPE) {
+                let detail = format!("The only type of assertion is `{ASSERTION_TYPE}`.");
+                return Err(Problem::oauth(Code::InvalidTokenRequest, "invalid_request", detail));
+            }
+            by_assertion(&public, id.as_deref(), assertion).await?
+        }
+        (Some(_), ..) | (_, _, Some(_), Some(_)) => {
             return Err(Problem::oauth(
                 Code::InvalidTokenRequest,
                 "invalid_request",
@@ -187,15 +268,6 @@ async fn obtain(
         }
         _ => return Err(invalid_client()),
     };
-    let (id, secret) = credentials;
-    let client = public.database().query(move |conn, _| Ok(store::live_client(conn, &id)?)).await?;
-    let hash = client.as_ref().map(|client| client.secret_hash.clone());
-    let turn = HASHING.acquire().await.map_err(|_| Problem::new(Code::Unavailable))?;
-    let genuine = web::block(move || secret::verify(&secret, hash.as_deref()))
-        .await
-        .map_err(|_| Problem::new(Code::Unavailable))?;
-    drop(turn);
-    let client = client.filter(|_| genuine).ok_or_else(invalid_client)?;
     let allowed = ScopeSet::of_role(client.role);
     // Swagger UI sends an empty list where nothing is ticked.
     let scopes = match &request.scope {

@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::Role;
-use crate::db::schema::{client, signing_key, vault_check};
+use super::assertion::{Accepted, ClientKey, KeyAlgorithm};
+use crate::db::schema::{client, client_key, signing_key, used_assertion, vault_check};
 use crate::db::{Conn, Fault};
 
 /// A client as it is kept.
@@ -19,13 +20,13 @@ pub struct Client {
     pub organisation_id: Uuid,
     /// What it is to the service.
     pub role: Role,
-    /// The hash of its secret.
-    pub secret_hash: String,
+    /// The hash of its secret; `None` where it signs assertions only.
+    pub secret_hash: Option<String>,
 }
 
 /// A client that may still obtain tokens.
 pub fn live_client(conn: &mut Conn, id: &str) -> Result<Option<Client>, Fault> {
-    let row: Option<(String, String, Uuid, String, String)> = client::table
+    let row: Option<(String, String, Uuid, String, Option<String>)> = client::table
         .filter(client::id.eq(id))
         .filter(client::revoked_at.is_null())
         .select((client::id, client::name, client::organisation_id, client::role, client::secret_hash))
@@ -59,6 +60,59 @@ pub fn put_client(conn: &mut Conn, new: &Client, now: DateTime<Utc>) -> Result<(
         ))
         .execute(conn)
         .map(drop)
+}
+
+/// A client that may still obtain tokens, with its key of that name.
+pub fn live_client_with_key(conn: &mut Conn, id: &str, kid: &str) -> Result<Option<(Client, ClientKey)>, Fault> {
+    let Some(client) = live_client(conn, id)? else { return Ok(None) };
+    let row: Option<(String, serde_json::Value)> =
+        client_key::table.find((id, kid)).select((client_key::algorithm, client_key::jwk)).first(conn).optional()?;
+    row.map(|(algorithm, jwk)| {
+        let algorithm =
+            KeyAlgorithm::parse(&algorithm).map_err(|error| Fault::DeserializationError(Box::new(error)))?;
+        Ok((client, ClientKey { kid: kid.to_owned(), algorithm, jwk }))
+    })
+    .transpose()
+}
+
+/// Adds a key of a client, or replaces the one of that name.
+pub fn put_client_key(conn: &mut Conn, client_id: &str, key: &ClientKey, now: DateTime<Utc>) -> Result<(), Fault> {
+    let kept = (client_key::algorithm.eq(key.algorithm.as_str()), client_key::jwk.eq(&key.jwk));
+    diesel::insert_into(client_key::table)
+        .values((
+            client_key::client_id.eq(client_id),
+            client_key::kid.eq(&key.kid),
+            kept,
+            client_key::created_at.eq(now),
+        ))
+        .on_conflict((client_key::client_id, client_key::kid))
+        .do_update()
+        .set(kept)
+        .execute(conn)
+        .map(drop)
+}
+
+/// Removes a key of a client; whether it was there.
+pub fn remove_client_key(conn: &mut Conn, client_id: &str, kid: &str) -> Result<bool, Fault> {
+    diesel::delete(client_key::table.find((client_id, kid))).execute(conn).map(|removed| removed > 0)
+}
+
+/// Notes that an assertion was used; `false` where it was used before.
+pub fn use_assertion(conn: &mut Conn, client_id: &str, accepted: &Accepted) -> Result<bool, Fault> {
+    diesel::insert_into(used_assertion::table)
+        .values((
+            used_assertion::client_id.eq(client_id),
+            used_assertion::jti.eq(&accepted.jti),
+            used_assertion::expires_at.eq(accepted.expires),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)
+        .map(|inserted| inserted > 0)
+}
+
+/// Forgets assertions that have expired: they are refused for that.
+pub fn forget_assertions(conn: &mut Conn, now: DateTime<Utc>) -> Result<usize, Fault> {
+    diesel::delete(used_assertion::table.filter(used_assertion::expires_at.lt(now))).execute(conn)
 }
 
 /// The keys that verify tokens, the signing one first.

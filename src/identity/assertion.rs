@@ -1,0 +1,205 @@
+//! Assertions by which clients authenticate: JWTs signed with a key of theirs (`private_key_jwt`, RFC 7523 and RFC 7521). No
+//! secret travels, and what does is good for one token.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::code_enum;
+
+/// The value of `client_assertion_type`.
+pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// How far ahead an assertion may expire, in seconds.
+const LIFETIME_SECONDS: i64 = 300;
+
+/// Tolerated difference between clocks, in seconds.
+const LEEWAY_SECONDS: i64 = 5;
+
+/// The longest `jti` that is remembered.
+const JTI_LIMIT: usize = 200;
+
+/// The shortest modulus of an RSA key, in bytes (2048 bits).
+const RSA_BYTES: usize = 256;
+
+code_enum! {
+    /// The algorithm of a client's key. It stands with the key and is never taken from an assertion.
+    pub enum KeyAlgorithm {
+        /// RSASSA-PKCS1-v1_5 with SHA-256.
+        Rs256 = "RS256",
+        /// RSASSA-PSS with SHA-256.
+        Ps256 = "PS256",
+        /// ECDSA on P-256 with SHA-256.
+        Es256 = "ES256",
+    }
+}
+
+impl KeyAlgorithm {
+    const fn jwt(self) -> Algorithm {
+        match self {
+            Self::Rs256 => Algorithm::RS256,
+            Self::Ps256 => Algorithm::PS256,
+            Self::Es256 => Algorithm::ES256,
+        }
+    }
+}
+
+/// A public key that a client registered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientKey {
+    /// Its name in the header of assertions.
+    pub kid: String,
+    /// Its algorithm.
+    pub algorithm: KeyAlgorithm,
+    /// The key (RFC 7517).
+    pub jwk: Value,
+}
+
+/// Why a key is not registered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not a JWK set.
+    #[error("the file does not hold a JWK set: an object with a list `keys`")]
+    NoSet,
+    /// A private key must stay with its client.
+    #[error("the key `{0}` has private parts: give out its public ones only")]
+    Private(String),
+    /// A key that is not fit.
+    #[error("the key `{0}` is none of: RSA of at least 2048 bits with `alg` RS256 or PS256, EC P-256 with `alg` ES256")]
+    Unfit(String),
+    /// Every key needs a name of its own.
+    #[error("every key needs a `kid` of its own, of 1 to 100 characters")]
+    NoName,
+}
+
+/// The public keys of a JWK set.
+pub fn read_keys(text: &str) -> Result<Vec<ClientKey>, KeyError> {
+    let set: Value = serde_json::from_str(text).map_err(|_| KeyError::NoSet)?;
+    let keys = set.get("keys").and_then(Value::as_array).filter(|keys| !keys.is_empty()).ok_or(KeyError::NoSet)?;
+    let keys: Vec<ClientKey> = keys.iter().map(read_key).collect::<Result<_, _>>()?;
+    let mut names: Vec<&str> = keys.iter().map(|key| key.kid.as_str()).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair.first() == pair.last()) { Err(KeyError::NoName) } else { Ok(keys) }
+}
+
+fn read_key(jwk: &Value) -> Result<ClientKey, KeyError> {
+    let text = |name: &str| jwk.get(name).and_then(Value::as_str);
+    let kid = text("kid").filter(|kid| (1..=100).contains(&kid.len())).ok_or(KeyError::NoName)?.to_owned();
+    if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|name| jwk.get(name).is_some()) {
+        return Err(KeyError::Private(kid));
+    }
+    let unfit = || KeyError::Unfit(kid.clone());
+    let algorithm = text("alg").and_then(|name| KeyAlgorithm::parse(name).ok()).ok_or_else(unfit)?;
+    let bytes =
+        |name: &str| text(name).and_then(|value| BASE64_URL_SAFE_NO_PAD.decode(value).ok()).map(|bytes| bytes.len());
+    let (names, fit): (&[&str], bool) = match algorithm {
+        KeyAlgorithm::Es256 => {
+            let point = bytes("x") == Some(32) && bytes("y") == Some(32);
+            (&["kty", "crv", "x", "y"], text("kty") == Some("EC") && text("crv") == Some("P-256") && point)
+        }
+        KeyAlgorithm::Rs256 | KeyAlgorithm::Ps256 => {
+            let long = bytes("n").is_some_and(|length| (RSA_BYTES..=1024).contains(&length));
+            (&["kty", "n", "e"], text("kty") == Some("RSA") && long && bytes("e").is_some_and(|length| length <= 8))
+        }
+    };
+    // Only what is needed is kept.
+    let kept: Map<String, Value> =
+        names.iter().filter_map(|name| Some(((*name).to_owned(), jwk.get(name)?.clone()))).collect();
+    let key = ClientKey { kid: kid.clone(), algorithm, jwk: Value::Object(kept) };
+    if fit && decoding(&key).is_some() { Ok(key) } else { Err(unfit()) }
+}
+
+fn decoding(key: &ClientKey) -> Option<DecodingKey> {
+    let jwk: Jwk = serde_json::from_value(key.jwk.clone()).ok()?;
+    DecodingKey::from_jwk(&jwk).ok()
+}
+
+/// Whose an assertion claims to be, and which key it names: to look that up. Nothing of it is believed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The client's id.
+    pub client_id: String,
+    /// The key's name.
+    pub kid: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn names(&self, accepted: &[String]) -> bool {
+        match self {
+            Self::One(audience) => accepted.contains(audience),
+            Self::Several(audiences) => audiences.iter().any(|audience| accepted.contains(audience)),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: Audience,
+    exp: i64,
+    iat: Option<i64>,
+    nbf: Option<i64>,
+    jti: String,
+}
+
+/// Reads whose an assertion claims to be; `None` where it is none that could be accepted.
+pub fn claimed(assertion: &str) -> Option<Claimed> {
+    let mut parts = assertion.split('.');
+    let mut part = || BASE64_URL_SAFE_NO_PAD.decode(parts.next()?).ok();
+    let (header, claims) = (part()?, part()?);
+    let header: Map<String, Value> = serde_json::from_slice(&header).ok()?;
+    // Whatever else a header can hold, we do not act on: nothing that names or brings a key, nothing that is critical.
+    if !header.keys().all(|name| ["alg", "kid", "typ"].contains(&name.as_str())) {
+        return None;
+    }
+    let typed = header.get("typ").is_none_or(|name| name == "JWT" || name == "client-authentication+jwt");
+    let kid = header.get("kid")?.as_str().filter(|_| typed)?.to_owned();
+    let claims: Claims = serde_json::from_slice(&claims).ok()?;
+    (claims.iss == claims.sub).then_some(Claimed { client_id: claims.sub, kid })
+}
+
+/// An assertion that was accepted, to be used once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its name.
+    pub jti: String,
+    /// Until when it has to be remembered.
+    pub expires: DateTime<Utc>,
+}
+
+/// Verifies an assertion of a client. `audiences` are the names under which this authority is known.
+pub fn verify(
+    assertion: &str,
+    client_id: &str,
+    key: &ClientKey,
+    audiences: &[String],
+    now: DateTime<Utc>,
+) -> Option<Accepted> {
+    let mut validation = Validation::new(key.algorithm.jwt());
+    // Times and audience are judged below, with the service's own clock and our reading of the claims.
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    let claims = jsonwebtoken::decode::<Claims>(assertion, &decoding(key)?, &validation).ok()?.claims;
+    let now = now.timestamp();
+    let known = claims.iss == client_id && claims.sub == client_id && claims.aud.names(audiences);
+    let latest = now + LIFETIME_SECONDS + LEEWAY_SECONDS;
+    let in_time = (now - LEEWAY_SECONDS..=latest).contains(&claims.exp)
+        && claims.iat.is_none_or(|at| (now - LIFETIME_SECONDS..=now + LEEWAY_SECONDS).contains(&at))
+        && claims.nbf.is_none_or(|from| from <= now + LEEWAY_SECONDS);
+    let named = (1..=JTI_LIMIT).contains(&claims.jti.len()) && !claims.jti.chars().any(char::is_control);
+    let expires = DateTime::from_timestamp(claims.exp + LEEWAY_SECONDS + 1, 0)?;
+    (known && in_time && named).then_some(Accepted { jti: claims.jti, expires })
+}
