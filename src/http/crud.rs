@@ -11,7 +11,7 @@ use super::endpoint::{About, Api};
 use super::extract::{Body, IdempotencyKey, IfMatch, IfNoneMatch, MayMatch, MergePatch, PathExternalId, PathId};
 use super::page::{Listing, Page};
 use super::permit::Permit;
-use super::respond::{Changed, Created, Items, Removed, Shown, Written};
+use super::respond::{Changed, Created, Items, Listed, Removed, Shown, Written};
 use super::select::{Embed, Selected, Selection};
 use crate::batch::{Context, Fetched, Item, Job, Lookup, Resource, Target, Verb, refs};
 use crate::db::threads::QueryError;
@@ -270,10 +270,7 @@ async fn upsert<R: Exposed>(
     apply(&permit, item).await.map(Written)
 }
 
-async fn list<R: Exposed>(
-    permit: Permit<R::Read>,
-    listing: Listing<R>,
-) -> Result<Selected<R, Either<Items<R::View>, Items<Value>>>, Problem> {
+async fn list<R: Exposed>(permit: Permit<R::Read>, listing: Listing<R>) -> Result<Listed<R>, Problem> {
     let caller = permit.caller().clone();
     listing.selection.permit(&caller)?;
     permit

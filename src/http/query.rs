@@ -67,9 +67,12 @@ pub fn query_problem(mut violations: Vec<Violation>) -> Problem {
     Problem::malformed(violations)
 }
 
+/// The schemas of parameters by their names.
+pub type Properties = Arc<Map<String, Value>>;
+
 /// The same as [`properties_of`], worked out once for each type: every request of a list needs them.
-pub fn cached_properties<T: ToSchema + 'static>() -> Arc<Map<String, Value>> {
-    static PROPERTIES: LazyLock<RwLock<HashMap<TypeId, Arc<Map<String, Value>>>>> = LazyLock::new(Default::default);
+pub fn cached_properties<T: ToSchema + 'static>() -> Properties {
+    static PROPERTIES: LazyLock<RwLock<HashMap<TypeId, Properties>>> = LazyLock::new(Default::default);
     let id = TypeId::of::<T>();
     if let Some(properties) = PROPERTIES.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
         return Arc::clone(properties);

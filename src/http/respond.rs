@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::crud::Exposed;
 use super::endpoint::{Described, Operation};
 use super::select::{Selected, Selection};
-use crate::batch::{Effect, Fetched, Reply};
+use crate::batch::{Effect, Fetched, Reply, Resource};
 use crate::error::Problem;
 
 /// A problem becomes an answer in [`super::finish`], which knows the request's id and language.
@@ -249,7 +249,10 @@ impl<R: Exposed> Described for Selected<R, Shown<R::View>> {
     }
 }
 
-impl<R: Exposed> Described for Selected<R, Either<Items<R::View>, Items<Value>>> {
+/// A page of a list: records as they are, or what was selected of them.
+pub type Listed<R> = Selected<R, Either<Items<<R as Resource>::View>, Items<Value>>>;
+
+impl<R: Exposed> Described for Listed<R> {
     fn describe(operation: &mut Operation) {
         let item = Selection::<R>::schema(operation);
         describe_page(operation, &format!("{}Page", R::View::name()), &item);

@@ -24,11 +24,10 @@ fn is(filter: &'static str, member: &'static str, values: &str) -> Row {
 }
 
 /// Finds the records whose reference leads to one of these.
-fn of(filter: &'static str, member: &'static str, known: &[&str], values: &[&str]) -> Vec<Row> {
-    let known: Vec<String> = known.iter().map(|id| (*id).to_owned()).collect();
-    let found = known.clone();
+fn of(filter: &'static str, member: &'static str, ids: &[&str]) -> Vec<Row> {
+    let found: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
     vec![
-        row(filter, values.join(","), move |item| found.iter().any(|id| item[member] == **id)),
+        row(filter, ids.join(","), move |item| found.iter().any(|id| item[member] == **id)),
         // The record that refers to nothing known is found by nothing.
         row(filter, "01890000-0000-7000-8000-000000000000", |_| false),
     ]
@@ -97,7 +96,7 @@ fn common(ground: &Ground, kind: &str, items: &[Value]) -> Vec<Row> {
 /// What lies in a partnership: by it, by its call.
 fn placed(ground: &Ground) -> Vec<Row> {
     let (first, second) = (&ground.first, &ground.second);
-    let mut rows = of("partnership", "partnership_id", &[&first.id], &[&first.id]);
+    let mut rows = of("partnership", "partnership_id", &[&first.id]);
     rows.push(within("partnership", &format!("{},{}", first.id, second.id), &[&first.id, &second.id]));
     rows.push(within("call", &first.call, &[&first.id, &ground.draft]));
     rows.push(within("call", &second.call, &[&second.id]));
@@ -160,8 +159,8 @@ fn calls() -> Vec<Row> {
 
 fn partnerships(ground: &Ground) -> Vec<Row> {
     let world = &ground.world;
-    let mut rows = of("call", "call_id", &[&ground.second.call], &[&ground.second.call]);
-    rows.extend(of("lead_organisation", "lead_organisation_id", &[&world.operators[1]], &[&world.operators[1]]));
+    let mut rows = of("call", "call_id", &[&ground.second.call]);
+    rows.extend(of("lead_organisation", "lead_organisation_id", &[&world.operators[1]]));
     let is_second = |ground: &Ground| {
         let id = ground.second.id.clone();
         move |item: &Value| item["id"] == *id
@@ -201,7 +200,7 @@ fn partnerships(ground: &Ground) -> Vec<Row> {
 
 fn members(ground: &Ground) -> Vec<Row> {
     let mut rows = placed(ground);
-    rows.extend(of("organisation", "organisation_id", &[&ground.world.others[0]], &[&ground.world.others[0]]));
+    rows.extend(of("organisation", "organisation_id", &[&ground.world.others[0]]));
     let company = ground.world.others[..4].to_vec();
     rows.extend([
         is("category", "category", "company,third_sector"),
@@ -222,8 +221,8 @@ fn members(ground: &Ground) -> Vec<Row> {
 fn cohorts(ground: &Ground) -> Vec<Row> {
     let mut rows = placed(ground);
     let operator = &ground.world.operators[1];
-    rows.extend(of("operator", "operator_organisation_id", &[operator], &[operator]));
-    rows.extend(of("crisis_company", "crisis_company_id", &[&ground.company], &[&ground.company]));
+    rows.extend(of("operator", "operator_organisation_id", &[operator]));
+    rows.extend(of("crisis_company", "crisis_company_id", &[&ground.company]));
     rows.extend([
         is("province", "province", "BG"),
         is("province", "province", "MI,VA"),
@@ -238,8 +237,8 @@ fn cohorts(ground: &Ground) -> Vec<Row> {
 fn participants(ground: &Ground) -> Vec<Row> {
     let mut rows = placed(ground);
     let (cohort, operator) = (&ground.second.cohort, &ground.world.operators[1]);
-    rows.extend(of("cohort", "cohort_id", &[cohort], &[cohort]));
-    rows.extend(of("operator", "operator_organisation_id", &[operator], &[operator]));
+    rows.extend(of("cohort", "cohort_id", &[cohort]));
+    rows.extend(of("operator", "operator_organisation_id", &[operator]));
     rows.extend([
         row("active", "true", |item| item["left_on"].is_null()),
         row("active", "false", |item| item["left_on"].is_string()),
@@ -265,8 +264,8 @@ fn actions(ground: &Ground) -> Vec<Row> {
     let mut rows = placed(ground);
     let (cohort, performer, worker) =
         (&ground.first.cohort, &ground.world.operators[0], ground.first.workers[0].clone());
-    rows.extend(of("cohort", "cohort_id", &[cohort], &[cohort]));
-    rows.extend(of("performer", "performer_organisation_id", &[performer], &[performer]));
+    rows.extend(of("cohort", "cohort_id", &[cohort]));
+    rows.extend(of("performer", "performer_organisation_id", &[performer]));
     let gone = &ground.first.workers[1];
     let attended = format!("{worker},{gone}");
     rows.extend([
@@ -297,7 +296,7 @@ fn actions(ground: &Ground) -> Vec<Row> {
 fn outcomes(ground: &Ground) -> Vec<Row> {
     let mut rows = placed(ground);
     let worker = &ground.second.workers[0];
-    rows.extend(of("participant", "participant_id", &[worker], &[worker]));
+    rows.extend(of("participant", "participant_id", &[worker]));
     rows.extend([
         within("cohort", &ground.first.cohort, &[&ground.first.id]),
         row("cohort", &ground.second.id, |_| false),
