@@ -98,14 +98,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    used_assertion (client_id, jti) {
-        client_id -> Text,
-        jti -> Text,
-        expires_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
     cohort (id) {
         id -> Uuid,
         version -> Int8,
@@ -290,6 +282,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    used_assertion (client_id, jti) {
+        client_id -> Text,
+        jti -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     vault_check (id) {
         id -> Uuid,
         sealed -> Bytea,
@@ -302,6 +302,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     call,
     call_budget,
     client,
+    client_key,
     cohort,
     feed_epoch,
     idempotency,
@@ -312,5 +313,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     partnership,
     sight,
     signing_key,
+    used_assertion,
     vault_check,
 );

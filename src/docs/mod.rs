@@ -73,7 +73,7 @@ async fn problem(code: web::Path<String>) -> Result<HttpResponse, Problem> {
     let body = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{code}</title>\
-         <link rel=\"stylesheet\" href=\"/docs/page.css\"></head><body class=\"page\"><h1>{title}</h1>\
+         <link rel=\"stylesheet\" href=\"/docs/page.css\"><link rel=\"icon\" href=\"/docs/favicon-32x32.png\"></head><body class=\"page\"><h1>{title}</h1>\
          <p lang=\"it\"><em>{titolo}</em></p><p><code>{code}</code>, HTTP status {status}</p><p>{explanation}</p>\
          <p><a href=\"/docs/\">The API</a></p></body></html>\n",
         code = code.as_str(),

@@ -13,7 +13,7 @@ use super::wire::{Change, Changes, ChangesQuery, Operation};
 use crate::batch::{Context, refs};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault, Stored};
-use crate::error::{Code, Problem, Violation};
+use crate::error::{Code, Problem};
 use crate::http::crud::Exposed;
 use crate::identity::Caller;
 use crate::identity::scopes::{Scope, ScopeInfo};
@@ -123,16 +123,10 @@ fn kinds(query: &ChangesQuery, caller: &Caller, sources: &[Source]) -> Result<Ve
         return Ok(sources.iter().filter(|source| readable(source)).map(|source| source.name).collect());
     };
     types
-        .split(',')
-        .map(|name| {
-            let names = || sources.iter().map(|source| source.name).collect::<Vec<_>>().join(", ");
-            let source = sources.iter().find(|source| source.name == name).ok_or_else(|| {
-                Problem::malformed(vec![Violation::new(
-                    "types",
-                    "unknown_code",
-                    format!("Kinds of record are: {}.", names()),
-                )])
-            })?;
+        .iter()
+        .map(|kind| {
+            let source =
+                sources.iter().find(|source| source.name == kind.name()).ok_or(Problem::new(Code::Internal))?;
             match source.scope {
                 Some(scope) if !readable(source) => Err(Problem::because(
                     Code::InsufficientScope,

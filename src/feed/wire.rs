@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::actions::wire::Action;
 use crate::calls::wire::Call;
 use crate::cohorts::wire::Cohort;
+use crate::kind::Kind;
 use crate::members::wire::Member;
 use crate::organisations::wire::Organisation;
 use crate::outcomes::wire::Outcome;
@@ -25,9 +26,9 @@ pub struct ChangesQuery {
     /// Changes on a page.
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: Option<i64>,
-    /// Only these kinds of record, separated by commas.
-    #[schema(max_length = 200, pattern = "^[a-z]+(,[a-z]+)*$")]
-    pub types: Option<String>,
+    /// Only these kinds of record.
+    #[schema(min_items = 1, max_items = 8)]
+    pub types: Option<Vec<Kind>>,
 }
 
 /// A page of the feed.
@@ -48,8 +49,8 @@ pub struct Changes {
 /// One change.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Change {
-    /// Kind of record, such as `outcome`.
-    #[schema(max_length = 40)]
+    /// Kind of record.
+    #[schema(value_type = Kind)]
     pub r#type: String,
     /// Which record.
     pub id: Uuid,

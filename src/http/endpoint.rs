@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::deprecation::Deprecation;
-use super::headers;
 use super::permit::Permission;
+use super::{extract, headers};
 use crate::error::{Code, Problem};
 use crate::identity::scopes::ScopeInfo;
 use crate::openapi::schemas;
@@ -186,6 +186,19 @@ impl Operation {
             }
             responses.insert(status.to_string(), response);
         }
+        let mut parameters = self.parameters.clone();
+        let is_json = |response: &Value| response.pointer("/content/application~1json").is_some();
+        // Every document and every list can be asked for anew at the cost of its tag: see `finish`.
+        if let Some(response) =
+            responses.get_mut("200").filter(|response| self.method == Method::GET && is_json(response))
+        {
+            let mut own = response.get("headers").cloned().unwrap_or_else(|| json!({}));
+            put(&mut own, "ETag", headers::reference("ETag"));
+            put(response, "headers", own);
+            let known = json!({"description": "The reader has what the answer would be.", "headers": {"ETag": headers::reference("ETag")}});
+            responses.insert("304".to_owned(), known);
+            parameters.push(extract::describe_if_none_match());
+        }
         for response in responses.values_mut() {
             let mut all = headers::of_every_answer(&self.method);
             all.extend(self.deprecation.map(Deprecation::described).unwrap_or_default());
@@ -199,7 +212,7 @@ impl Operation {
             "tags": [self.about.tag],
             "summary": self.about.summary,
             "description": self.about.description,
-            "parameters": self.parameters,
+            "parameters": parameters,
             "responses": responses,
             "security": match self.scope {
                 Some(scope) => json!([{"oauth2": [scope.name]}]),

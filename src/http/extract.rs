@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
@@ -179,8 +179,8 @@ async fn read(request: &HttpRequest, mut payload: Payload, media: &str) -> Resul
     Ok(bytes)
 }
 
-fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
-    let mut values = request.headers().get_all(name);
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name);
     let malformed = |detail: &str| Problem::malformed(vec![Violation::new(name.as_str(), "wrong_format", detail)]);
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
@@ -219,7 +219,7 @@ impl FromRequest for IfMatch {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(
-            header(request, &IF_MATCH)
+            header(request.headers(), &IF_MATCH)
                 .and_then(|tag| version_of(tag.ok_or(Problem::new(Code::PreconditionRequired))?, &IF_MATCH).map(Self)),
         )
     }
@@ -242,7 +242,7 @@ impl FromRequest for MayMatch {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(header(request, &IF_MATCH).and_then(|tag| match tag {
+        ready(header(request.headers(), &IF_MATCH).and_then(|tag| match tag {
             Some(tag) => version_of(tag, &IF_MATCH).map(Self),
             None => Ok(Self(None)),
         }))
@@ -262,13 +262,36 @@ impl Described for MayMatch {
 pub struct IfNoneMatch(Option<String>);
 
 impl IfNoneMatch {
+    /// Reads it from the headers of a request.
+    pub fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        header(headers, &IF_NONE_MATCH).and_then(|list| match list {
+            Some(list) if !is_tag_list(list) => Err(Problem::malformed(vec![Violation::new(
+                IF_NONE_MATCH.as_str(),
+                "wrong_format",
+                "Entity tags, as they came in ETag, separated by commas, or *.",
+            )])),
+            list => Ok(Self(list.map(str::to_owned))),
+        })
+    }
+
     /// Whether the reader has this version.
     pub fn has(&self, version: i64) -> bool {
-        let tag = format!("\"{version}\"");
+        self.names(&format!("\"{version}\""))
+    }
+
+    /// Whether the reader has what this entity tag stands for.
+    pub fn names(&self, tag: &str) -> bool {
         self.0.as_deref().is_some_and(|list| {
             list.split(',').any(|entry| entry.trim().trim_start_matches("W/") == tag || entry.trim() == "*")
         })
     }
+}
+
+/// The parameter, as the document shows it.
+pub fn describe_if_none_match() -> Value {
+    json!({"name": "If-None-Match", "in": "header", "required": false,
+            "description": "The `ETag` of what the reader has: 304 where it is still so.", "example": "\"0\"",
+            "schema": {"type": "string", "pattern": "^(\\*|(W/)?\"[!#-+.-~-]*\"( *, *(W/)?\"[!#-+.-~-]*\")*)$", "maxLength": TAG_LIST_LIMIT}})
 }
 
 /// The longest `If-None-Match`: a handful of versions.
@@ -287,23 +310,14 @@ impl FromRequest for IfNoneMatch {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(header(request, &IF_NONE_MATCH).and_then(|list| match list {
-            Some(list) if !is_tag_list(list) => Err(Problem::malformed(vec![Violation::new(
-                IF_NONE_MATCH.as_str(),
-                "wrong_format",
-                "Entity tags, as they came in ETag, separated by commas, or *.",
-            )])),
-            list => Ok(Self(list.map(str::to_owned))),
-        }))
+        ready(Self::of(request.headers()))
     }
 }
 
 impl Described for IfNoneMatch {
     fn describe(operation: &mut Operation) {
-        operation.parameter(json!({"name": "If-None-Match", "in": "header", "required": false,
-            "description": "The `ETag` of what the reader has: 304 where it is still so.", "example": "\"0\"",
-            "schema": {"type": "string", "pattern": "^(\\*|(W/)?\"[!#-+.-~-]*\"( *, *(W/)?\"[!#-+.-~-]*\")*)$", "maxLength": TAG_LIST_LIMIT}}));
-        operation.empty_response(304, "The reader has the current version.");
+        // The parameter, and 304, are described for every GET: see `Operation::document`.
+        let _ = operation;
     }
 }
 
@@ -334,7 +348,7 @@ impl FromRequest for IdempotencyKey {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let line = format!("{} {}", request.method(), request.path());
-        ready(header(request, &IDEMPOTENCY_KEY).and_then(|key| match key {
+        ready(header(request.headers(), &IDEMPOTENCY_KEY).and_then(|key| match key {
             Some(key) if key.is_empty() || key.len() > 255 || PersonTaxCode::looks_like(key) => {
                 Err(Problem::malformed(vec![Violation::new(
                     "Idempotency-Key",

@@ -9,7 +9,11 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _, web};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 
+use super::extract::IfNoneMatch;
 use super::limits::{self, Standing, Subject};
 use super::{State, permit};
 use crate::error::{Code, Language, Problem};
@@ -27,10 +31,14 @@ pub async fn finish(
     let id = correlation_id(request.headers(), state.as_ref().map(|state| state.as_ref()));
     let language = language(request.headers());
     let standing = state.as_ref().and_then(|state| admit(&request, state));
+    let known = match *request.method() {
+        Method::GET | Method::HEAD => IfNoneMatch::of(request.headers()).map(Some),
+        _ => Ok(None),
+    };
     let refused = if standing.is_some_and(|standing| !standing.allowed) {
         Some(Problem::new(Code::TooManyRequests))
     } else {
-        oversized(&request)
+        oversized(&request).or(known.as_ref().err().cloned())
     };
     let mut response = match &refused {
         Some(problem) => request.into_response(HttpResponse::build(problem.status_code()).finish()),
@@ -50,6 +58,9 @@ pub async fn finish(
             problem_headers(&problem, asked, base, head.headers_mut());
             BoxBody::new(body)
         });
+    }
+    if let Ok(Some(known)) = &known {
+        response = tagged(response, known);
     }
     let headers = response.headers_mut();
     if let Some(standing) = standing {
@@ -72,6 +83,35 @@ pub async fn finish(
         "request"
     );
     Ok(response)
+}
+
+/// An answer with an entity tag: of a document or a list, which have no version, the digest. Who has it already gets no body.
+fn tagged(response: ServiceResponse<BoxBody>, known: &IfNoneMatch) -> ServiceResponse<BoxBody> {
+    let headers = response.headers();
+    let json = headers.get(header::CONTENT_TYPE).is_some_and(|media| media == "application/json");
+    if response.status() != StatusCode::OK || !json || headers.contains_key(header::ETAG) {
+        return response;
+    }
+    response.map_body(|head, body| {
+        let bytes = match body.try_into_bytes() {
+            Ok(bytes) => bytes,
+            Err(body) => return body,
+        };
+        let digest = Sha256::digest(&bytes);
+        let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(digest.get(..16).unwrap_or_default()));
+        if let Ok(value) = HeaderValue::from_str(&tag) {
+            head.headers.insert(header::ETAG, value);
+        }
+        if !head.headers.contains_key(header::CACHE_CONTROL) {
+            head.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        }
+        if !known.names(&tag) {
+            return BoxBody::new(bytes);
+        }
+        head.status = StatusCode::NOT_MODIFIED;
+        head.headers.remove(header::CONTENT_TYPE);
+        BoxBody::new(())
+    })
 }
 
 /// Finds out who sends a request, and counts it. What asks whether the service lives is not counted: it must not be told that

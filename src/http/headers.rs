@@ -5,7 +5,7 @@ use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 
 /// Name, what it says, schema, example.
-fn table() -> [(&'static str, &'static str, Value, Value); 9] {
+fn table() -> [(&'static str, &'static str, Value, Value); 10] {
     let count = || json!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 1_000_000_000});
     let seconds = || json!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 86_400});
     let text = |length: u32| json!({"type": "string", "maxLength": length});
@@ -32,6 +32,12 @@ fn table() -> [(&'static str, &'static str, Value, Value); 9] {
             json!("\"client\";r=59999;t=42"),
         ),
         ("Retry-After", "Seconds after which a retry makes sense.", seconds(), json!(1)),
+        (
+            "ETag",
+            "The version of a record, for `If-Match` and `If-None-Match`; of anything else the digest of the answer.",
+            text(100),
+            json!("\"1\""),
+        ),
         (
             "Accept-Patch",
             "The media type that a patch comes in (RFC 5789).",
@@ -67,7 +73,8 @@ pub fn of_every_answer(method: &Method) -> Map<String, Value> {
         .into_iter()
         .map(|(name, ..)| name)
         .filter(|name| {
-            !["Retry-After", "Accept-Patch"].contains(name) && (*name != "Cache-Control" || *method == Method::GET)
+            !["Retry-After", "Accept-Patch", "ETag"].contains(name)
+                && (*name != "Cache-Control" || *method == Method::GET)
         })
         .map(|name| (name.to_owned(), reference(name)))
         .collect()

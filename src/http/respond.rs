@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::crud::Exposed;
 use super::endpoint::{Described, Operation};
+use super::headers;
 use super::select::{Selected, Selection};
 use crate::batch::{Effect, Fetched, Reply, Resource};
 use crate::error::Problem;
@@ -32,7 +33,7 @@ fn etag(version: i64) -> String {
 }
 
 fn etag_header() -> serde_json::Value {
-    json!({"ETag": {"description": "The record's version, for `If-Match` and `If-None-Match`.", "schema": {"type": "string", "maxLength": 20}}})
+    json!({"ETag": headers::reference("ETag")})
 }
 
 /// One record.
@@ -132,7 +133,7 @@ fn describe_created<V: ToSchema>(operation: &mut Operation) {
     operation.response_headers(
         201,
         json!({
-            "ETag": {"description": "The record's version.", "schema": {"type": "string", "maxLength": 20}},
+            "ETag": headers::reference("ETag"),
             "Location": {"description": "Where the record is found.", "schema": {"type": "string", "format": "uri-reference"}},
         }),
     );

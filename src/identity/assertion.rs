@@ -200,6 +200,6 @@ pub fn verify(
         && claims.iat.is_none_or(|at| (now - LIFETIME_SECONDS..=now + LEEWAY_SECONDS).contains(&at))
         && claims.nbf.is_none_or(|from| from <= now + LEEWAY_SECONDS);
     let named = (1..=JTI_LIMIT).contains(&claims.jti.len()) && !claims.jti.chars().any(char::is_control);
-    let expires = DateTime::from_timestamp(claims.exp + LEEWAY_SECONDS + 1, 0)?;
+    let expires = DateTime::from_timestamp(claims.exp.checked_add(LEEWAY_SECONDS + 1)?, 0)?;
     (known && in_time && named).then_some(Accepted { jti: claims.jti, expires })
 }

@@ -9,6 +9,7 @@
 
 mod actions;
 mod architecture;
+mod assertions;
 mod authz_matrix;
 mod calls;
 mod cohorts;

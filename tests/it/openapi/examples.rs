@@ -44,7 +44,11 @@ impl Book {
         let mut url = path;
         let mut query = Vec::new();
         let mut headers: Vec<(String, String)> = Vec::new();
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+            other => other.to_string(),
+        };
         for parameter in described["parameters"].as_array().unwrap() {
             let name = parameter["name"].as_str().unwrap();
             let given = sent.remove(name);
@@ -130,6 +134,9 @@ fn record() -> Vec<Value> {
     for operation in ["show_status", "show_liveness", "show_readiness", "list_signing_keys", "list_vocabularies"] {
         book.send("", operation, none(), none(), None);
     }
+    for operation in ["show_authorization_server", "show_protected_resource"] {
+        book.send("", operation, none(), none(), None);
+    }
     let credentials = json!({"grant_type": "client_credentials", "client_id": OPERATOR, "client_secret": "demo"});
     book.send("", "obtain_token", none(), none(), Some(credentials));
     book.send("", "show_vocabulary", json!({"name": "municipalities"}), none(), None);
@@ -144,7 +151,7 @@ fn record() -> Vec<Value> {
     calls(&mut book);
     partnerships(&mut book);
     work(&mut book);
-    book.send(DOTE, "list_changes", json!({"types": "outcome", "limit": 2}), none(), None);
+    book.send(DOTE, "list_changes", json!({"types": ["outcome"], "limit": 2}), none(), None);
     book.entries
 }
 
