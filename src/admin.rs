@@ -96,11 +96,7 @@ pub fn put_signing_client(
     let organisation_id = organisation(conn, context, tax_code, name)?;
     let secret_hash = store::live_client(conn, id)?.and_then(|client| client.secret_hash);
     let client = Client { id: id.to_owned(), name: name.to_owned(), organisation_id, role, secret_hash };
-    store::put_client(conn, &client, context.now())?;
-    for key in keys {
-        store::put_client_key(conn, id, key, context.now())?;
-    }
-    Ok(())
+    Ok(store::put_client_with_keys(conn, &client, keys, context.now())?)
 }
 
 /// The organisation of a tax code, registered where it is not known.

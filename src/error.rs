@@ -3,6 +3,7 @@
 //! Nothing of a request's content is repeated in a problem: a tax code sent in the wrong field must not come back in an
 //! answer, nor reach a log through it.
 
+use crate::text::{Language, Text};
 use serde::Serialize;
 
 macro_rules! problem_codes {
@@ -100,7 +101,7 @@ problem_codes! {
 }
 
 /// One broken rule or malformed field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// JSON Pointer (RFC 6901) to the field in the request body; empty for the whole body. For a query parameter or a
     /// header: its name.
@@ -108,21 +109,20 @@ pub struct Violation {
     /// Stable code of what is wrong with the field.
     pub code: &'static str,
     /// What is wrong and what would be right, in words. Never the value that was sent.
-    pub detail: String,
+    pub detail: Text,
     /// The domain rule that is broken, as `/v1/calls/{id}/rules` lists it; absent for matters of form.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<&'static str>,
 }
 
 impl Violation {
     /// A field that is wrong in form.
-    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code, detail: detail.into(), rule: None }
+    pub fn new(pointer: impl Into<String>, code: &'static str, detail: Text) -> Self {
+        Self { pointer: pointer.into(), code, detail, rule: None }
     }
 
     /// A broken domain rule. Its code is the rule's own.
-    pub fn of_rule(rule: &'static str, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code: "rule_broken", detail: detail.into(), rule: Some(rule) }
+    pub fn of_rule(rule: &'static str, pointer: impl Into<String>, detail: Text) -> Self {
+        Self { pointer: pointer.into(), code: "rule_broken", detail, rule: Some(rule) }
     }
 }
 
@@ -132,7 +132,7 @@ pub struct Problem {
     /// Which entry of the table.
     pub code: Code,
     /// What in this request, in words.
-    pub detail: Option<String>,
+    pub detail: Option<Text>,
     /// Every violation at once.
     pub errors: Vec<Violation>,
     /// The error code of RFC 6749, for the token endpoint.
@@ -146,8 +146,8 @@ impl Problem {
     }
 
     /// A problem with its particulars.
-    pub fn because(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: Some(detail.into()), errors: Vec::new(), oauth: None }
+    pub fn because(code: Code, detail: Text) -> Self {
+        Self { code, detail: Some(detail), errors: Vec::new(), oauth: None }
     }
 
     /// Fields or rules of the body that are broken.
@@ -168,7 +168,7 @@ impl Problem {
     }
 
     /// A refusal of the token endpoint, which OAuth clients know by a code of their own.
-    pub fn oauth(code: Code, error: &'static str, detail: impl Into<String>) -> Self {
+    pub fn oauth(code: Code, error: &'static str, detail: Text) -> Self {
         Self { oauth: Some(error), ..Self::because(code, detail) }
     }
 
@@ -196,15 +196,6 @@ impl std::fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// The answer's language, from `Accept-Language`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    /// The default.
-    English,
-    /// For `it`.
-    Italian,
-}
-
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: String,
@@ -215,17 +206,38 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<&'a str>,
     code: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [Violation],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<BrokenRule<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_description: Option<&'a str>,
 }
 
+/// A [`Violation`] in one language.
+#[derive(Serialize)]
+struct BrokenRule<'a> {
+    pointer: &'a str,
+    code: &'a str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a str>,
+}
+
 impl Problem {
     /// The problem details document. `base` is the service's public URL, `instance` the request's id.
     pub fn to_json(&self, base: &str, instance: Option<&str>, language: Language) -> Vec<u8> {
+        let detail = self.detail.as_ref().map(|detail| detail.get(language));
+        let errors = self
+            .errors
+            .iter()
+            .map(|Violation { pointer, code, detail, rule }| BrokenRule {
+                pointer,
+                code,
+                detail: detail.get(language),
+                rule: *rule,
+            })
+            .collect();
         let body = Body {
             r#type: format!("{base}/problems/{}", self.code.as_str()),
             title: match language {
@@ -233,12 +245,12 @@ impl Problem {
                 Language::Italian => self.code.titolo(),
             },
             status: self.code.status(),
-            detail: self.detail.as_deref(),
+            detail,
             instance,
             code: self.code.as_str(),
-            errors: &self.errors,
+            errors,
             error: self.oauth,
-            error_description: self.oauth.and(self.detail.as_deref()),
+            error_description: self.oauth.and(detail),
         };
         serde_json::to_vec(&body).unwrap_or_default()
     }

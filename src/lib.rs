@@ -52,5 +52,6 @@ pub mod seed;
 pub mod serve;
 pub mod shape;
 pub mod telemetry;
+pub mod text;
 pub mod vault;
 pub mod vocabularies;

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::error::Violation;
+use crate::text;
+use crate::text::Text;
 
 /// Turns JSON into a `T`, or into every reason why it is none.
 pub fn parse<T: DeserializeOwned + ToSchema + 'static>(document: Value) -> Result<T, Vec<Violation>> {
@@ -26,7 +28,14 @@ pub fn parse<T: DeserializeOwned + ToSchema + 'static>(document: Value) -> Resul
     }
     serde_path_to_error::deserialize(document).map_err(|error| {
         let pointer: String = error.path().iter().map(|segment| format!("/{segment}")).collect();
-        vec![Violation::new(pointer, "wrong_form", "The value does not have the form that the schema describes.")]
+        vec![Violation::new(
+            pointer,
+            "wrong_form",
+            text!(
+                "The value does not have the form that the schema describes."
+                    / "Il valore non ha la forma che lo schema descrive."
+            ),
+        )]
     })
 }
 
@@ -87,7 +96,11 @@ fn collect_names(schema: &Value, names: &mut Vec<String>) {
 fn refuse_control_characters(value: &Value, pointer: &str, violations: &mut Vec<Violation>) {
     match value {
         Value::String(text) if text.chars().any(char::is_control) => {
-            violations.push(Violation::new(pointer, "control_character", "Control characters are not allowed."));
+            violations.push(Violation::new(
+                pointer,
+                "control_character",
+                text!("Control characters are not allowed." / "I caratteri di controllo non sono ammessi."),
+            ));
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
@@ -110,51 +123,93 @@ fn escape(name: &str) -> String {
 
 fn violations_of(error: &ValidationError<'_>, names: &[String]) -> Vec<Violation> {
     let pointer = error.instance_path().to_string();
-    let one = |code, detail: String| vec![Violation::new(pointer.clone(), code, detail)];
+    let one = |code, detail: Text| vec![Violation::new(pointer.clone(), code, detail)];
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
             .iter()
             .map(|name| {
                 let detail = match closest(name, names) {
-                    Some(close) => format!("The field is not known; did you mean `{close}`?"),
-                    None => "The field is not known.".to_owned(),
+                    Some(close) => text!(
+                        "The field is not known; did you mean `{close}`?"
+                            / "Il campo non è noto; si intendeva `{close}`?"
+                    ),
+                    None => text!("The field is not known." / "Il campo non è noto."),
                 };
                 Violation::new(format!("{pointer}/{}", escape(name)), "unknown_field", detail)
             })
             .collect(),
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
-            vec![Violation::new(format!("{pointer}/{}", escape(name)), "required", "The field is required.")]
+            vec![Violation::new(
+                format!("{pointer}/{}", escape(name)),
+                "required",
+                text!("The field is required." / "Il campo è obbligatorio."),
+            )]
         }
-        ValidationErrorKind::Type { .. } => one("wrong_type", "The value has the wrong JSON type.".to_owned()),
+        ValidationErrorKind::Type { .. } => {
+            one("wrong_type", text!("The value has the wrong JSON type." / "Il valore ha il tipo JSON sbagliato."))
+        }
         ValidationErrorKind::Enum { options } => one("unknown_code", unknown_code(error.instance(), options)),
-        ValidationErrorKind::Constant { expected_value } => {
-            one("unknown_code", format!("The only value allowed here is {expected_value}."))
-        }
-        ValidationErrorKind::MaxLength { limit } => one("too_long", format!("At most {limit} characters are allowed.")),
+        ValidationErrorKind::Constant { expected_value } => one(
+            "unknown_code",
+            text!(
+                "The only value allowed here is {expected_value}." / "L'unico valore ammesso qui è {expected_value}."
+            ),
+        ),
+        ValidationErrorKind::MaxLength { limit } => one(
+            "too_long",
+            text!("At most {limit} characters are allowed." / "Sono ammessi al massimo {limit} caratteri."),
+        ),
         ValidationErrorKind::MinLength { limit } => {
-            one("too_short", format!("At least {limit} characters are needed."))
+            one("too_short", text!("At least {limit} characters are needed." / "Servono almeno {limit} caratteri."))
         }
-        ValidationErrorKind::Pattern { pattern } => {
-            one("wrong_format", format!("The value does not match the pattern {pattern}."))
+        ValidationErrorKind::Pattern { pattern } => one(
+            "wrong_format",
+            text!(
+                "The value does not match the pattern {pattern}." / "Il valore non corrisponde al modello {pattern}."
+            ),
+        ),
+        ValidationErrorKind::Format { format } => one(
+            "wrong_format",
+            text!("The value is not a valid {format}." / "Il valore non è valido nel formato {format}."),
+        ),
+        ValidationErrorKind::Maximum { limit } => one(
+            "out_of_range",
+            text!("The value must be at most {limit}." / "Il valore deve essere al massimo {limit}."),
+        ),
+        ValidationErrorKind::Minimum { limit } => {
+            one("out_of_range", text!("The value must be at least {limit}." / "Il valore deve essere almeno {limit}."))
         }
-        ValidationErrorKind::Format { format } => one("wrong_format", format!("The value is not a valid {format}.")),
-        ValidationErrorKind::Maximum { limit } => one("out_of_range", format!("The value must be at most {limit}.")),
-        ValidationErrorKind::Minimum { limit } => one("out_of_range", format!("The value must be at least {limit}.")),
-        ValidationErrorKind::MaxItems { limit } => one("too_many_items", format!("At most {limit} items are allowed.")),
-        ValidationErrorKind::MinItems { limit } => one("too_few_items", format!("At least {limit} items are needed.")),
-        ValidationErrorKind::MinProperties { limit } => {
-            one("too_few_members", format!("At least {limit} of the members is needed."))
+        ValidationErrorKind::MaxItems { limit } => one(
+            "too_many_items",
+            text!("At most {limit} items are allowed." / "Sono ammessi al massimo {limit} elementi."),
+        ),
+        ValidationErrorKind::MinItems { limit } => {
+            one("too_few_items", text!("At least {limit} items are needed." / "Servono almeno {limit} elementi."))
         }
-        ValidationErrorKind::MaxProperties { limit } => {
-            one("too_many_members", format!("At most {limit} of the members is allowed."))
-        }
-        ValidationErrorKind::UniqueItems => one("repeated_item", "The items must differ from each other.".to_owned()),
+        ValidationErrorKind::MinProperties { limit } => one(
+            "too_few_members",
+            text!("At least {limit} of the members is needed." / "Serve almeno {limit} dei membri."),
+        ),
+        ValidationErrorKind::MaxProperties { limit } => one(
+            "too_many_members",
+            text!("At most {limit} of the members is allowed." / "È ammesso al massimo {limit} dei membri."),
+        ),
+        ValidationErrorKind::UniqueItems => one(
+            "repeated_item",
+            text!("The items must differ from each other." / "Gli elementi devono essere diversi tra loro."),
+        ),
         ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
             nearest(context, &pointer, names)
         }
-        _ => one("wrong_form", "The value does not have the form that the schema describes.".to_owned()),
+        _ => one(
+            "wrong_form",
+            text!(
+                "The value does not have the form that the schema describes."
+                    / "Il valore non ha la forma che lo schema descrive."
+            ),
+        ),
     }
 }
 
@@ -176,18 +231,30 @@ fn nearest(context: &[Vec<ValidationError<'static>>], pointer: &str, names: &[St
         }
     }
     best.filter(|violations| !violations.is_empty()).unwrap_or_else(|| {
-        vec![Violation::new(pointer, "wrong_form", "The value has none of the forms that the schema allows.")]
+        vec![Violation::new(
+            pointer,
+            "wrong_form",
+            text!(
+                "The value has none of the forms that the schema allows."
+                    / "Il valore non ha nessuna delle forme che lo schema ammette."
+            ),
+        )]
     })
 }
 
-fn unknown_code(value: &Value, options: &Value) -> String {
+fn unknown_code(value: &Value, options: &Value) -> Text {
     let options: Vec<String> = options
         .as_array()
         .map(|options| options.iter().filter_map(Value::as_str).map(str::to_owned).collect())
         .unwrap_or_default();
     match value.as_str().and_then(|text| closest(text, &options)) {
-        Some(close) => format!("The code is not known; did you mean `{close}`?"),
-        None => format!("The code is not known; allowed are: {}.", options.join(", ")),
+        Some(close) => {
+            text!("The code is not known; did you mean `{close}`?" / "Il codice non è noto; si intendeva `{close}`?")
+        }
+        None => text!(
+            "The code is not known; allowed are: {}." / "Il codice non è noto; sono ammessi: {}.",
+            options.join(", ")
+        ),
     }
 }
 

@@ -13,6 +13,8 @@ use crate::error::{Code, Problem};
 use crate::identity::Caller;
 use crate::ids::Id;
 use crate::organisations::refs::OrganisationRef;
+use crate::text;
+use crate::text::Text;
 use crate::vocabularies::terms::{ActionStatus, PartnershipState};
 
 /// Steps besides writing and deleting.
@@ -176,8 +178,9 @@ fn check_deletion(facts: &Facts, before: &Action, caller: &Caller, context: &Con
     rules::check_not_accounted(before)?;
     if before.rectifies_id.is_some() {
         // Without it the rectified action would count again, although its time may have been given to others since.
-        let detail = format!(
-            "The action is a rectification and `{}`; it stands for what it corrects: change it instead, at the end to `deleted`.",
+        let detail = text!(
+            "The action is a rectification and `{}`; it stands for what it corrects: change it instead, at the end to `deleted`."
+                / "L'azione è una rettifica ed è `{}`; sta al posto di ciò che corregge: modificarla, al termine fino a `deleted`.",
             before.status
         );
         return Err(Problem::because(Code::WrongState, detail));
@@ -191,18 +194,28 @@ fn check_deletion(facts: &Facts, before: &Action, caller: &Caller, context: &Con
 }
 
 fn account(facts: &Facts, before: &Action, accounting: &ActionAccounting) -> Result<Action, Problem> {
-    let wrong = |detail: String| Err(Problem::because(Code::WrongState, detail));
+    let wrong = |detail: Text| Err(Problem::because(Code::WrongState, detail));
     if !matches!(before.status, ActionStatus::Completed | ActionStatus::Accounted) {
-        return wrong(format!("The action is `{}`; only a completed one is accounted for.", before.status));
+        return wrong(text!(
+            "The action is `{}`; only a completed one is accounted for."
+                / "L'azione è `{}`; si rendiconta solo un'azione completata.",
+            before.status
+        ));
     }
     if facts.is_rectified(before.meta.id) {
-        return wrong("The action is `accounted` and was rectified; account for the rectification.".to_owned());
+        return wrong(text!(
+            "The action is `accounted` and was rectified; account for the rectification."
+                / "L'azione è `accounted` ed è stata rettificata: rendicontare la rettifica."
+        ));
     }
     let state = facts.partnership(before.partnership_id.uuid()).map(|(partnership, _)| partnership.state);
     if let Some(state) = state
         && !matches!(state, PartnershipState::Active | PartnershipState::Concluded)
     {
-        return wrong(format!("The partnership is `{state}`; nothing is accounted for in it."));
+        return wrong(text!(
+            "The partnership is `{state}`; nothing is accounted for in it."
+                / "Il partenariato è `{state}`; non vi si rendiconta nulla."
+        ));
     }
     let violations = money::check_accounting(before, accounting);
     if !violations.is_empty() {

@@ -7,6 +7,7 @@ use super::job::{Answer, Effect, Reply};
 use super::{Context, store};
 use crate::db::{Conn, Fault};
 use crate::error::{Code, Problem};
+use crate::text;
 
 /// How long an answer is kept and a key recognised, in days.
 pub const KEPT_DAYS: i64 = 30;
@@ -42,7 +43,10 @@ pub(super) fn recall(
                 key,
                 Err(Problem::because(
                     Code::IdempotencyInProgress,
-                    "A request with this Idempotency-Key is being carried out.",
+                    text!(
+                        "A request with this Idempotency-Key is being carried out."
+                            / "Una richiesta con questa Idempotency-Key è in corso."
+                    ),
                 )),
             )
         })
@@ -63,7 +67,10 @@ pub(super) fn recall(
             } else {
                 Err(Problem::because(
                     Code::IdempotencyKeyReused,
-                    "The key came with another method, path or body before.",
+                    text!(
+                        "The key came with another method, path or body before."
+                            / "La chiave è già arrivata con un altro metodo, percorso o corpo."
+                    ),
                 ))
             };
             known.entry((*key).clone()).or_insert(answer);

@@ -13,6 +13,7 @@ use crate::db::{Conn, ExternalKey, Fault, Stored};
 use crate::error::Violation;
 use crate::identity::Caller;
 use crate::openapi::schemas::one_of_members;
+use crate::text;
 
 /// A reference to a record: exactly one of the two.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -126,6 +127,9 @@ pub fn unresolved(pointer: &str) -> Violation {
     Violation::new(
         pointer,
         "unknown_reference",
-        "There is no such record, or the caller may not see it. State exactly one way to find it.",
+        text!(
+            "There is no such record, or the caller may not see it. State exactly one way to find it."
+                / "Il record non esiste, o il chiamante non può vederlo. Indicare un solo modo per trovarlo."
+        ),
     )
 }

@@ -15,6 +15,7 @@ use crate::error::{Code, Problem, Violation};
 use crate::identifiers::PersonTaxCode;
 use crate::identity::Caller;
 use crate::shape;
+use crate::text;
 
 /// Carries out changes of one kind, in as many waves as their claims demand.
 pub(super) fn run<R: Resource>(conn: &mut Conn, jobs: Vec<&mut Job>, context: &Context) -> Result<(), Fault> {
@@ -142,7 +143,10 @@ fn open_targets<'a, R: Resource>(
         let result = if missing {
             Err(Problem::new(Code::NotFound))
         } else if taken {
-            let detail = "The organisation has a record of this name: use PUT by external id to change it.";
+            let detail = text!(
+                "The organisation has a record of this name: use PUT by external id to change it."
+                    / "Il soggetto ha già un record con questo nome: per modificarlo usare PUT con l'identificativo esterno."
+            );
             let violation = Violation::new("/external_id", "already_in_use", detail);
             Err(Problem::new(Code::AlreadyExists).with(vec![violation]))
         } else if stale || before.is_none() && item.if_version.is_some() {
@@ -227,12 +231,18 @@ fn meta_of<R: Resource>(
     if let (Some(stated), Some(named)) = (stated, named)
         && stated != named
     {
-        let detail = "A record keeps the external id it was given: leave it out or repeat it.";
+        let detail = text!(
+            "A record keeps the external id it was given: leave it out or repeat it."
+                / "Un record mantiene l'identificativo esterno ricevuto: ometterlo o ripeterlo."
+        );
         return Err(Problem::invalid(vec![Violation::new("/external_id", "immutable", detail)]));
     }
     let external_id = named.or(stated).map(str::to_owned);
     if external_id.as_deref().is_some_and(PersonTaxCode::looks_like) {
-        let detail = "A tax code must not name a record: names stand in URLs and logs.";
+        let detail = text!(
+            "A tax code must not name a record: names stand in URLs and logs."
+                / "Un codice fiscale non deve dare nome a un record: i nomi compaiono in URL e log."
+        );
         return Err(Problem::invalid(vec![Violation::new("/external_id", "personal_data", detail)]));
     }
     Ok(match before {

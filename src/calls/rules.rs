@@ -6,6 +6,7 @@ use super::model::{Budget, CallRules};
 use super::wire::CallInput;
 use crate::error::Violation;
 use crate::rules_catalogue::CALL_ALLOCATION;
+use crate::text;
 use crate::vocabularies::checks;
 
 /// Checks dates, rules and allocation. `budget` is what was granted so far, for a call that exists.
@@ -27,14 +28,21 @@ fn check_dates(input: &CallInput, violations: &mut Vec<Violation>) {
     ];
     for (pointer, from, to) in pairs {
         if to < from {
-            violations.push(Violation::new(pointer, "ends_before_start", "The last day lies before the first."));
+            violations.push(Violation::new(
+                pointer,
+                "ends_before_start",
+                text!("The last day lies before the first." / "L'ultimo giorno precede il primo."),
+            ));
         }
     }
     if input.reporting_deadline < input.activities_to {
         violations.push(Violation::new(
             "/reporting_deadline",
             "ends_before_start",
-            "Corrections end no earlier than the activities do.",
+            text!(
+                "Corrections end no earlier than the activities do."
+                    / "Le correzioni non terminano prima delle attività."
+            ),
         ));
     }
 }
@@ -51,7 +59,10 @@ fn check_lists(rules: &CallRules, violations: &mut Vec<Violation>) {
             violations.push(Violation::new(
                 format!("/rules/other_categories/{index}"),
                 "overlaps",
-                "The category stands among the operators' categories already; one subject cannot count as both.",
+                text!(
+                    "The category stands among the operators' categories already; one subject cannot count as both."
+                        / "La categoria è già tra quelle degli operatori; un soggetto non può contare come entrambe."
+                ),
             ));
         }
     }
@@ -64,7 +75,7 @@ pub fn no_repeats<T: PartialEq>(pointer: &str, items: &[T], violations: &mut Vec
             violations.push(Violation::new(
                 format!("{pointer}/{index}"),
                 "repeated_item",
-                "The items must differ from each other.",
+                text!("The items must differ from each other." / "Gli elementi devono essere diversi tra loro."),
             ));
         }
     }
@@ -90,7 +101,10 @@ fn check_allocation(allocation_cents: i64, budget: Option<Budget>) -> Option<Vio
         Violation::of_rule(
             CALL_ALLOCATION,
             "/allocation_cents",
-            format!("{granted} cents are granted already: the allocation cannot be lower."),
+            text!(
+                "{granted} cents are granted already: the allocation cannot be lower."
+                    / "Sono già concessi {granted} centesimi: la dotazione non può essere inferiore."
+            ),
         )
     })
 }
@@ -174,7 +188,7 @@ mod tests {
         call.rules.contract_types.insert("Z.99.99".to_owned(), ContractTreatment::Never);
         call.rules.contract_types.insert("VRFLFA70A01F205B".to_owned(), ContractTreatment::Never);
         let found = check(&call, None, day("2012-07-01"));
-        assert!(found.iter().all(|found| found.code == "unknown_code" && !found.detail.contains("VRFLFA")));
+        assert!(found.iter().all(|found| found.code == "unknown_code" && !found.detail.to_string().contains("VRFLFA")));
         let pointers: Vec<&str> = found.iter().map(|found| found.pointer.as_str()).collect();
         assert_eq!(pointers, ["/rules/contract_types", "/rules/contract_types/Z.99.99"]);
     }

@@ -20,6 +20,8 @@ use crate::organisations::model::Organisation;
 use crate::organisations::refs::OrganisationRef;
 use crate::partnerships::model::Partnership;
 use crate::partnerships::{self, Partnerships};
+use crate::text;
+use crate::text::Text;
 use crate::{members, organisations};
 
 /// What an input names.
@@ -170,12 +172,16 @@ fn authorise(partnership: &Partnership, draft: &Draft<'_, Cohorts>, operator: Op
     if own || partnership.lead_organisation_id.uuid() == caller {
         return Ok(());
     }
-    let detail =
-        "The partnership's lead and the operator in charge write a cohort; only the lead names another operator.";
+    let detail = text!(
+        "The partnership's lead and the operator in charge write a cohort; only the lead names another operator."
+            / "Un gruppo è scritto dal capofila e dall'operatore incaricato; solo il capofila nomina un altro operatore."
+    );
     Err(Problem::because(Code::NotYours, detail))
 }
 
-const STAYS: &str = "its cohorts stay as they are";
+fn stays() -> Text {
+    text!("its cohorts stay as they are" / "i suoi gruppi restano come sono")
+}
 
 fn write(facts: &Facts, draft: &Draft<'_, Cohorts>, input: &CohortInput, context: &Context) -> Result<Cohort, Problem> {
     let before = draft.before.as_ref();
@@ -190,7 +196,7 @@ fn write(facts: &Facts, draft: &Draft<'_, Cohorts>, input: &CohortInput, context
     };
     authorise(partnership, draft, operator)?;
     let Some(operator) = operator.and_then(|id| facts.organisations.get(&id)) else {
-        rules::refuse_ended(partnership.state, STAYS)?;
+        rules::refuse_ended(partnership.state, &stays())?;
         return Err(Problem::invalid(violations));
     };
     let record = Cohort {
@@ -207,7 +213,7 @@ fn write(facts: &Facts, draft: &Draft<'_, Cohorts>, input: &CohortInput, context
     if before == Some(&record) && violations.is_empty() {
         return Ok(record);
     }
-    rules::refuse_ended(partnership.state, STAYS)?;
+    rules::refuse_ended(partnership.state, &stays())?;
     let members = facts.members.get(&partnership.meta.id).map_or(&[][..], Vec::as_slice);
     let terms = Terms { rules: &call.rules, members, today: context.today() };
     violations.extend(rules::check(&record, before, operator, terms));
@@ -220,7 +226,10 @@ fn unresolved(draft: &Draft<'_, Cohorts>, input: &CohortInput, operator: Option<
     match (draft.refs.partnership, &draft.before) {
         (None, _) => violations.push(refs::unresolved("/partnership")),
         (Some(named), Some(before)) if named != before.partnership_id.uuid() => {
-            let detail = "A cohort stays with its partnership: make another one.";
+            let detail = text!(
+                "A cohort stays with its partnership: make another one."
+                    / "Un gruppo resta nel suo partenariato: crearne un altro."
+            );
             violations.push(Violation::new("/partnership", "immutable", detail));
         }
         _ => {}
@@ -239,12 +248,15 @@ fn delete(facts: &Facts, draft: &Draft<'_, Cohorts>, context: &Context) -> Resul
     let (partnership, call) =
         facts.partnerships.get(&before.partnership_id.uuid()).ok_or(Problem::new(Code::NotFound))?;
     authorise(partnership, draft, None)?;
-    rules::refuse_ended(partnership.state, STAYS)?;
+    rules::refuse_ended(partnership.state, &stays())?;
     if let Some(violation) = rules::check_window(call, false, context.today()) {
         return Err(Problem::invalid(vec![violation]));
     }
     if facts.referenced.contains(&before.meta.id) {
-        return Err(Problem::because(Code::StillReferenced, "Workers or actions belong to the cohort."));
+        return Err(Problem::because(
+            Code::StillReferenced,
+            text!("Workers or actions belong to the cohort." / "Al gruppo appartengono lavoratori o azioni."),
+        ));
     }
     draft.tombstone(context)
 }

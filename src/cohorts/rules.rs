@@ -12,6 +12,8 @@ use crate::organisations::model::Organisation;
 use crate::rules_catalogue::{
     ACCREDITATION_DEFINITIVE, CALL_CORRECTIONS, CALL_OPEN, COHORT_ONE_CRISIS_COMPANY, OPERATOR_ACCREDITED_ON_DATE,
 };
+use crate::text;
+use crate::text::{Language, Text};
 use crate::vocabularies::checks;
 use crate::vocabularies::terms::PartnershipState;
 
@@ -35,10 +37,17 @@ pub fn check(cohort: &Cohort, before: Option<&Cohort>, operator: &Organisation, 
     checks::known("ateco-2007", "/ateco", cohort.ateco.as_deref(), day, &mut violations);
     checks::known("provinces", "/province", cohort.province.as_deref(), terms.today, &mut violations);
     if cohort.agreement_on.is_some_and(|day| day > terms.today) {
-        violations.push(Violation::new("/agreement_on", "in_the_future", "The agreement cannot lie in the future."));
+        violations.push(Violation::new(
+            "/agreement_on",
+            "in_the_future",
+            text!("The agreement cannot lie in the future." / "L'accordo non può essere nel futuro."),
+        ));
     }
     if terms.rules.one_crisis_company_per_cohort && cohort.crisis_company_id.is_none() {
-        let detail = "Under this call a cohort names the one company that its workers come from.";
+        let detail = text!(
+            "Under this call a cohort names the one company that its workers come from."
+                / "In questo avviso un gruppo indica l'unica impresa da cui provengono i lavoratori."
+        );
         violations.push(Violation::of_rule(COHORT_ONE_CRISIS_COMPANY, "/crisis_company", detail));
     }
     if before.is_none_or(|before| before.operator_organisation_id != cohort.operator_organisation_id) {
@@ -56,7 +65,10 @@ pub fn check_membership(pointer: &str, operator: &Organisation, terms: Terms<'_>
         .filter(|member| member.organisation_id.uuid() == operator.meta.id && member.holds_on(terms.today))
         .peekable();
     if memberships.peek().is_none() {
-        let detail = "The operator in charge has to be a member of the partnership today.";
+        let detail = text!(
+            "The operator in charge has to be a member of the partnership today."
+                / "L'operatore incaricato deve far parte oggi del partenariato."
+        );
         return Some(Violation::new(pointer, "not_a_member", detail));
     }
     let admitted = &terms.rules.operator_categories;
@@ -64,7 +76,10 @@ pub fn check_membership(pointer: &str, operator: &Organisation, terms: Terms<'_>
         return None;
     }
     let admitted: Vec<&str> = admitted.iter().map(|category| category.as_str()).collect();
-    let detail = format!("The operator in charge has to be a member as: {}.", admitted.join(", "));
+    let detail = text!(
+        "The operator in charge has to be a member as: {}." / "L'operatore incaricato deve farne parte come: {}.",
+        admitted.join(", ")
+    );
     Some(Violation::new(pointer, "not_admitted", detail))
 }
 
@@ -76,12 +91,16 @@ pub fn check_accreditation(
     rules: &CallRules,
 ) -> Option<Violation> {
     if !operator.accredited_on(day, false) {
-        let detail = format!("The operator in charge has to be accredited on {day}.");
+        let detail = text!(
+            "The operator in charge has to be accredited on {day}."
+                / "L'operatore incaricato deve essere accreditato il {day}."
+        );
         return Some(Violation::of_rule(OPERATOR_ACCREDITED_ON_DATE, pointer, detail));
     }
     if rules.definitive_accreditation_only && !operator.accredited_on(day, true) {
-        let detail = format!(
+        let detail = text!(
             "Under this call only definitive accreditation counts, and the operator's is provisional on {day}."
+                / "In questo avviso conta solo l'accreditamento definitivo, e quello dell'operatore il {day} è provvisorio."
         );
         return Some(Violation::of_rule(ACCREDITATION_DEFINITIVE, pointer, detail));
     }
@@ -91,10 +110,18 @@ pub fn check_accreditation(
 /// Invariant 14: new records until the end of the call's activities, corrections until its reporting deadline.
 pub fn check_window(call: &Call, is_new: bool, today: NaiveDate) -> Option<Violation> {
     if is_new && !call.is_open_on(today) {
-        let detail = format!("The call took new records until {}; it takes corrections only.", call.activities_to);
+        let detail = text!(
+            "The call took new records until {}; it takes corrections only."
+                / "L'avviso accettava nuovi record fino al {}; accetta solo correzioni.",
+            call.activities_to
+        );
         Some(Violation::of_rule(CALL_OPEN, "", detail))
     } else if !call.takes_corrections_on(today) {
-        let detail = format!("The call took corrections until its reporting deadline, {}.", call.reporting_deadline);
+        let detail = text!(
+            "The call took corrections until its reporting deadline, {}."
+                / "L'avviso accettava correzioni fino al termine di rendicontazione, {}.",
+            call.reporting_deadline
+        );
         Some(Violation::of_rule(CALL_CORRECTIONS, "", detail))
     } else {
         None
@@ -102,9 +129,15 @@ pub fn check_window(call: &Call, is_new: bool, today: NaiveDate) -> Option<Viola
 }
 
 /// Refuses a change in a partnership where nothing more happens.
-pub fn refuse_ended(state: PartnershipState, what: &str) -> Result<(), Problem> {
+pub fn refuse_ended(state: PartnershipState, what: &Text) -> Result<(), Problem> {
     if state.is_final() {
-        return Err(Problem::because(Code::WrongState, format!("The partnership is `{state}`: {what}.")));
+        return Err(Problem::because(
+            Code::WrongState,
+            Text::new(
+                format_args!("The partnership is `{state}`: {}.", what.get(Language::English)),
+                format_args!("Il partenariato è `{state}`: {}.", what.get(Language::Italian)),
+            ),
+        ));
     }
     Ok(())
 }
@@ -112,7 +145,10 @@ pub fn refuse_ended(state: PartnershipState, what: &str) -> Result<(), Problem> 
 /// Free text is stored and shown in the clear: a worker's tax code has no place in it.
 pub fn no_tax_code(pointer: &str, text: Option<&str>, violations: &mut Vec<Violation>) {
     if text.is_some_and(PersonTaxCode::looks_like) {
-        let detail = "The text contains what looks like a person's tax code.";
+        let detail = text!(
+            "The text contains what looks like a person's tax code."
+                / "Il testo contiene ciò che sembra il codice fiscale di una persona."
+        );
         violations.push(Violation::new(pointer, "personal_data", detail));
     }
 }

@@ -3,6 +3,7 @@
 use diesel::result::Error;
 
 use crate::error::{Code, Problem, Violation};
+use crate::text;
 
 /// Constraint, problem, and the field to name (empty: none).
 /// The test `schema` reads the database's catalogue and fails on a constraint that is missing here.
@@ -51,7 +52,11 @@ pub fn problem_of(error: &Error) -> Problem {
     {
         let errors = match *field {
             "" => Vec::new(),
-            field => vec![Violation::new(field, "already_in_use", "The value is in use by another record.")],
+            field => vec![Violation::new(
+                field,
+                "already_in_use",
+                text!("The value is in use by another record." / "Il valore è già usato da un altro record."),
+            )],
         };
         return Problem::new(*code).with(errors);
     }

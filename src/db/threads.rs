@@ -16,6 +16,7 @@ use super::session::{Manager, Session};
 use super::{Conn, Fault};
 use crate::batch::{self, Context, Job, Lookup};
 use crate::error::{Code, Problem};
+use crate::text;
 
 /// How many threads serve which queue, and how much may wait.
 #[derive(Clone, Copy, Debug)]
@@ -193,8 +194,15 @@ impl From<Problem> for QueryError {
 
 fn enqueue<T>(queue: &SyncSender<Waiting<T>>, item: T) -> Result<(), Problem> {
     queue.try_send(Waiting { since: Instant::now(), item }).map_err(|error| match error {
-        TrySendError::Full(_) => Problem::because(Code::Unavailable, "Too many requests are waiting for the database."),
-        TrySendError::Disconnected(_) => Problem::because(Code::Unavailable, "The service is stopping."),
+        TrySendError::Full(_) => Problem::because(
+            Code::Unavailable,
+            text!(
+                "Too many requests are waiting for the database." / "Troppe richieste sono in attesa della base dati."
+            ),
+        ),
+        TrySendError::Disconnected(_) => {
+            Problem::because(Code::Unavailable, text!("The service is stopping." / "Il servizio si sta arrestando."))
+        }
     })
 }
 

@@ -17,6 +17,7 @@ use crate::error::{Code, Problem};
 use crate::http::crud::Exposed;
 use crate::identity::Caller;
 use crate::identity::scopes::{Scope, ScopeInfo};
+use crate::text;
 
 /// Changes on a page where the reader does not say.
 const DEFAULT_LIMIT: i64 = 100;
@@ -77,7 +78,10 @@ impl Cursor {
             .ok_or(Problem::new(Code::InvalidCursor))?;
         // A position that the log has not reached is of a log that was lost since.
         if cursor.e != head.epoch || cursor.p > head.position {
-            return Err(Problem::because(Code::CursorExpired, "Start over at /v1/changes without a cursor."));
+            return Err(Problem::because(
+                Code::CursorExpired,
+                text!("Start over at /v1/changes without a cursor." / "Ricominciare da /v1/changes senza cursore."),
+            ));
         }
         Ok(cursor)
     }
@@ -130,7 +134,7 @@ fn kinds(query: &ChangesQuery, caller: &Caller, sources: &[Source]) -> Result<Ve
             match source.scope {
                 Some(scope) if !readable(source) => Err(Problem::because(
                     Code::InsufficientScope,
-                    format!("These records need the scope `{}`.", scope.name),
+                    text!("These records need the scope `{}`." / "Questi record richiedono lo scope `{}`.", scope.name),
                 )),
                 _ => Ok(source.name),
             }

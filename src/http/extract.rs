@@ -19,6 +19,8 @@ use super::query::{properties_of, query_document, query_problem};
 use crate::error::{Code, Problem, Violation};
 use crate::identifiers::PersonTaxCode;
 use crate::shape;
+use crate::text;
+use crate::text::Text;
 
 /// The largest body of a single request, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -37,10 +39,13 @@ impl FromRequest for PathId {
         // Only the hyphenated form is an id: a record has one URL.
         let text = request.match_info().get("id").unwrap_or_default();
         let id = Uuid::try_parse(text).ok().filter(|id| id.hyphenated().to_string().eq_ignore_ascii_case(text));
-        ready(
-            id.map(Self)
-                .ok_or_else(|| Problem::malformed(vec![Violation::new("id", "wrong_format", "The id is a UUID.")])),
-        )
+        ready(id.map(Self).ok_or_else(|| {
+            Problem::malformed(vec![Violation::new(
+                "id",
+                "wrong_format",
+                text!("The id is a UUID." / "L'identificativo è un UUID."),
+            )])
+        }))
     }
 }
 
@@ -69,7 +74,10 @@ impl FromRequest for PathExternalId {
             Err(Problem::malformed(vec![Violation::new(
                 "external_id",
                 "wrong_format",
-                "1 to 100 letters, digits and . _ : -, beginning with a letter or digit; never a tax code.",
+                text!(
+                    "1 to 100 letters, digits and . _ : -, beginning with a letter or digit; never a tax code."
+                        / "Da 1 a 100 lettere, cifre e . _ : -, iniziando con una lettera o una cifra; mai un codice fiscale."
+                ),
             )]))
         })
     }
@@ -156,7 +164,13 @@ async fn read_json(request: &HttpRequest, payload: Payload, media: &str) -> Resu
     let bytes = read(request, payload, media).await?;
     let document = serde_json::from_slice(&bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        Problem::because(Code::MalformedJson, format!("The JSON cannot be read at line {line}, column {column}."))
+        Problem::because(
+            Code::MalformedJson,
+            text!(
+                "The JSON cannot be read at line {line}, column {column}."
+                    / "Il JSON non è leggibile alla riga {line}, colonna {column}."
+            ),
+        )
     })?;
     Ok((document, Sha256::digest(&bytes).into()))
 }
@@ -165,14 +179,24 @@ async fn read(request: &HttpRequest, mut payload: Payload, media: &str) -> Resul
     let stated = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let stated = stated.split(';').next().unwrap_or_default().trim();
     if !media.eq_ignore_ascii_case(stated) {
-        return Err(Problem::because(Code::UnsupportedMediaType, format!("The body must be {media}.")));
+        return Err(Problem::because(
+            Code::UnsupportedMediaType,
+            text!("The body must be {media}." / "Il corpo deve essere {media}."),
+        ));
     }
     let mut bytes = web::BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk =
-            chunk.map_err(|_| Problem::because(Code::MalformedRequest, "The body ended before it was complete."))?;
+        let chunk = chunk.map_err(|_| {
+            Problem::because(
+                Code::MalformedRequest,
+                text!("The body ended before it was complete." / "Il corpo è terminato prima di essere completo."),
+            )
+        })?;
         if bytes.len() + chunk.len() > BODY_LIMIT {
-            return Err(Problem::because(Code::BodyTooLarge, format!("A body has at most {BODY_LIMIT} bytes.")));
+            return Err(Problem::because(
+                Code::BodyTooLarge,
+                text!("A body has at most {BODY_LIMIT} bytes." / "Un corpo ha al massimo {BODY_LIMIT} byte."),
+            ));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -181,13 +205,16 @@ async fn read(request: &HttpRequest, mut payload: Payload, media: &str) -> Resul
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
     let mut values = headers.get_all(name);
-    let malformed = |detail: &str| Problem::malformed(vec![Violation::new(name.as_str(), "wrong_format", detail)]);
+    let malformed = |detail: Text| Problem::malformed(vec![Violation::new(name.as_str(), "wrong_format", detail)]);
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => {
-            value.to_str().map(Some).map_err(|_| malformed("The header holds other than visible ASCII characters."))
-        }
-        _ => Err(malformed("The header may stand only once.")),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| {
+            malformed(text!(
+                "The header holds other than visible ASCII characters."
+                    / "L'intestazione contiene caratteri diversi dagli ASCII visibili."
+            ))
+        }),
+        _ => Err(malformed(text!("The header may stand only once." / "L'intestazione può comparire una sola volta."))),
     }
 }
 
@@ -205,7 +232,10 @@ fn version_of(tag: &str, name: &HeaderName) -> Result<Option<i64>, Problem> {
             Problem::malformed(vec![Violation::new(
                 name.as_str(),
                 "wrong_format",
-                "One strong entity tag, as it came in ETag, or *.",
+                text!(
+                    "One strong entity tag, as it came in ETag, or *."
+                        / "Un solo entity tag forte, come ricevuto in ETag, oppure *."
+                ),
             )])
         })
 }
@@ -268,7 +298,10 @@ impl IfNoneMatch {
             Some(list) if !is_tag_list(list) => Err(Problem::malformed(vec![Violation::new(
                 IF_NONE_MATCH.as_str(),
                 "wrong_format",
-                "Entity tags, as they came in ETag, separated by commas, or *.",
+                text!(
+                    "Entity tags, as they came in ETag, separated by commas, or *."
+                        / "Entity tag, come ricevuti in ETag, separati da virgole, oppure *."
+                ),
             )])),
             list => Ok(Self(list.map(str::to_owned))),
         })
@@ -353,7 +386,7 @@ impl FromRequest for IdempotencyKey {
                 Err(Problem::malformed(vec![Violation::new(
                     "Idempotency-Key",
                     "wrong_format",
-                    "1 to 255 characters; never a tax code.",
+                    text!("1 to 255 characters; never a tax code." / "Da 1 a 255 caratteri; mai un codice fiscale."),
                 )]))
             }
             key => Ok(Self { key: key.map(str::to_owned), request: line }),
@@ -381,8 +414,9 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Form<T> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let bytes = read(&request, payload, "application/x-www-form-urlencoded").await?;
-            let text = std::str::from_utf8(&bytes)
-                .map_err(|_| Problem::because(Code::MalformedRequest, "The body is not UTF-8."))?;
+            let text = std::str::from_utf8(&bytes).map_err(|_| {
+                Problem::because(Code::MalformedRequest, text!("The body is not UTF-8." / "Il corpo non è UTF-8."))
+            })?;
             query_document(text, &properties_of::<T>())
                 .and_then(|document| shape::parse(document).map_err(query_problem))
                 .map(Self)

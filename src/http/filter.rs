@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::error::Violation;
+use crate::text;
+use crate::text::Text;
 use crate::vocabularies;
 
 /// Declares the filters of a list: its own, and those that every list has.
@@ -161,17 +163,27 @@ pub fn check(document: &Value, properties: &Map<String, Value>) -> Vec<Violation
                 && let (Some(from), Some(to)) = (value.as_str(), given.get(&end).and_then(Value::as_str))
                 && is_reversed(from, to)
             {
-                violations.push(Violation::new(end, "ends_before_start", format!("The end lies before `{name}`.")));
+                violations.push(Violation::new(
+                    end,
+                    "ends_before_start",
+                    text!("The end lies before `{name}`." / "La fine precede `{name}`."),
+                ));
             }
         }
     }
     violations
 }
 
-fn unknown(vocabulary: &vocabularies::Vocabulary, code: &str) -> String {
+fn unknown(vocabulary: &vocabularies::Vocabulary, code: &str) -> Text {
     match vocabulary.suggest(code) {
-        Some(close) => format!("The code is not known; did you mean `{close}`?"),
-        None => format!("The code is not known; see `/v1/vocabularies/{}/entries`.", vocabulary.name),
+        Some(close) => {
+            text!("The code is not known; did you mean `{close}`?" / "Il codice non è noto; si intendeva `{close}`?")
+        }
+        None => text!(
+            "The code is not known; see `/v1/vocabularies/{}/entries`."
+                / "Il codice non è noto; vedere `/v1/vocabularies/{}/entries`.",
+            vocabulary.name
+        ),
     }
 }
 

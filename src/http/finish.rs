@@ -16,8 +16,10 @@ use sha2::{Digest as _, Sha256};
 use super::extract::IfNoneMatch;
 use super::limits::{self, Standing, Subject};
 use super::{State, permit};
-use crate::error::{Code, Language, Problem};
+use crate::error::{Code, Problem};
 use crate::identity::metadata::RESOURCE_PATH;
+use crate::text;
+use crate::text::Language;
 
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
@@ -56,6 +58,8 @@ pub async fn finish(
             head.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
             head.status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             problem_headers(&problem, asked, base, head.headers_mut());
+            head.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+            head.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Language"));
             BoxBody::new(body)
         });
     }
@@ -143,13 +147,22 @@ pub const HEADERS_LIMIT: (usize, usize) = (32 * 1024, 64);
 fn oversized(request: &ServiceRequest) -> Option<Problem> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > URI_LIMIT {
-        return Some(Problem::because(Code::UriTooLong, format!("A request target has at most {URI_LIMIT} bytes.")));
+        return Some(Problem::because(
+            Code::UriTooLong,
+            text!(
+                "A request target has at most {URI_LIMIT} bytes."
+                    / "L'URI di una richiesta ha al massimo {URI_LIMIT} byte."
+            ),
+        ));
     }
     let (bytes, number) = HEADERS_LIMIT;
     let headers = request.headers();
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     (size > bytes || headers.len() > number).then(|| {
-        let detail = format!("At most {number} headers of {bytes} bytes in all.");
+        let detail = text!(
+            "At most {number} headers of {bytes} bytes in all."
+                / "Al massimo {number} intestazioni per {bytes} byte in tutto."
+        );
         Problem::because(Code::HeadersTooLarge, detail)
     })
 }

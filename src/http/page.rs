@@ -19,6 +19,7 @@ use super::query::{cached_properties, describe_query, query_document, query_prob
 use super::select::{self, Selection};
 use crate::error::{Code, Problem, Violation};
 use crate::shape;
+use crate::text;
 
 /// Records on a page where the client does not say.
 pub const DEFAULT_LIMIT: i64 = 50;
@@ -118,7 +119,11 @@ fn listing<R: Exposed>(path: &str, query: &str) -> Result<Listing<R>, Problem> {
             .and_then(|limit| limit.parse().ok())
             .filter(|limit| (1..=MAX_LIMIT).contains(limit))
             .unwrap_or_else(|| {
-                violations.push(Violation::new("limit", "out_of_range", format!("A number from 1 to {MAX_LIMIT}.")));
+                violations.push(Violation::new(
+                    "limit",
+                    "out_of_range",
+                    text!("A number from 1 to {MAX_LIMIT}." / "Un numero da 1 a {MAX_LIMIT}."),
+                ));
                 DEFAULT_LIMIT
             }),
     };
@@ -129,7 +134,11 @@ fn listing<R: Exposed>(path: &str, query: &str) -> Result<Listing<R>, Problem> {
         violations.push(Violation::new(
             "sort",
             "unknown_code",
-            format!("One of {}; with - in front for the other direction.", R::SORTS.join(", ")),
+            text!(
+                "One of {}; with - in front for the other direction."
+                    / "Uno tra {}; con - davanti per l'ordine inverso.",
+                R::SORTS.join(", ")
+            ),
         ));
         default
     });
@@ -170,7 +179,13 @@ fn decode(cursor: &str, sort: &str, digest: &str) -> Result<(Value, Uuid), Probl
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Problem::new(Code::InvalidCursor))?;
     let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| Problem::new(Code::InvalidCursor))?;
     if cursor.s != sort || cursor.f != digest || cursor.v.as_str().is_some_and(|text| text.contains('\0')) {
-        return Err(Problem::because(Code::InvalidCursor, "The cursor belongs to another list, order or filter."));
+        return Err(Problem::because(
+            Code::InvalidCursor,
+            text!(
+                "The cursor belongs to another list, order or filter."
+                    / "Il cursore appartiene a un'altra lista, a un altro ordine o filtro."
+            ),
+        ));
     }
     Ok((cursor.v, cursor.i))
 }
@@ -210,7 +225,7 @@ macro_rules! keyset {
                     $query = $query.order(($table::$column.asc(), $table::id.asc()));
                 }
             })+
-            other => return Err($crate::error::Problem::because($crate::error::Code::Internal, format!("no column to sort by {other}")).into()),
+            other => return Err($crate::error::Problem::because($crate::error::Code::Internal, $crate::text!("no column to sort by {other}" / "nessuna colonna con cui ordinare per {other}")).into()),
         }
         $query = $query.limit($page.limit + 1);
     };

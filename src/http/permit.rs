@@ -24,6 +24,7 @@ use crate::error::{Code, Problem};
 use crate::identity::Caller;
 use crate::identity::scopes::{Scope, ScopeInfo};
 use crate::identity::token::Authority;
+use crate::text;
 
 /// The first argument of every handler: what it may do.
 pub trait Permission: FromRequest + Described {
@@ -62,7 +63,7 @@ impl<S: Scope> FromRequest for Permit<S> {
         ready(permit(request).and_then(|(state, caller)| match S::INFO {
             Some(scope) if !caller.scopes.has(scope) => Err(Problem::because(
                 Code::InsufficientScope,
-                format!("The operation needs the scope `{}`.", scope.name),
+                text!("The operation needs the scope `{}`." / "L'operazione richiede lo scope `{}`.", scope.name),
             )),
             _ => Ok(Self { state, caller, scope: PhantomData }),
         }))

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::endpoint::{Described, Operation};
 use crate::error::{Code, Problem, Violation};
 use crate::shape;
+use crate::text;
 
 /// Query parameters. Unknown ones are refused, as are those that stand twice.
 pub struct Query<T>(pub T);
@@ -61,7 +62,7 @@ pub fn query_problem(mut violations: Vec<Violation>) -> Problem {
         violation.pointer = violation.pointer.trim_start_matches('/').split('/').next().unwrap_or_default().to_owned();
         if violation.code == "unknown_field" {
             violation.code = "unknown_parameter";
-            violation.detail = violation.detail.replace("The field", "The parameter");
+            violation.detail = violation.detail.with_word(["The field", "The parameter"], ["Il campo", "Il parametro"]);
         }
     }
     Problem::malformed(violations)
@@ -135,8 +136,12 @@ fn strip_null(property: &mut Value) {
 
 /// A query string as a JSON object, each value of the type that its property has; lists are separated by commas.
 pub fn query_document(query: &str, properties: &Map<String, Value>) -> Result<Value, Problem> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
-        .map_err(|_| Problem::because(Code::MalformedRequest, "The query string cannot be read."))?;
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| {
+        Problem::because(
+            Code::MalformedRequest,
+            text!("The query string cannot be read." / "La query string non è leggibile."),
+        )
+    })?;
     let mut document = Map::new();
     let mut repeated = Vec::new();
     for (name, text) in pairs {
@@ -147,7 +152,11 @@ pub fn query_document(query: &str, properties: &Map<String, Value>) -> Result<Va
             _ => Value::String(text),
         };
         if document.insert(name.clone(), value).is_some() {
-            repeated.push(Violation::new(name, "repeated_parameter", "The parameter may stand only once."));
+            repeated.push(Violation::new(
+                name,
+                "repeated_parameter",
+                text!("The parameter may stand only once." / "Il parametro può comparire una sola volta."),
+            ));
         }
     }
     if repeated.is_empty() { Ok(Value::Object(document)) } else { Err(Problem::malformed(repeated)) }

@@ -27,6 +27,7 @@ use crate::error::{Code, Problem, Violation};
 use crate::identity::Caller;
 use crate::identity::scopes::{Scope, ScopeInfo};
 use crate::shape;
+use crate::text;
 
 /// The member under which embedded records stand.
 const EMBEDDED: &str = "_embedded";
@@ -104,8 +105,8 @@ impl<R: Exposed> Selection<R> {
             None => Ok(()),
             Some(embed) => Err(Problem::because(
                 Code::InsufficientScope,
-                format!(
-                    "To embed `{}` takes the scope `{}`.",
+                text!(
+                    "To embed `{}` takes the scope `{}`." / "Per includere `{}` serve lo scope `{}`.",
                     embed.name,
                     embed.scope.map(|scope| scope.name).unwrap_or_default()
                 ),
@@ -219,13 +220,19 @@ fn known(parameter: &'static str, list: &Value, names: &[String], violations: &m
         violations.push(Violation::new(
             parameter,
             "too_many_items",
-            format!("There are {} names in all.", names.len()),
+            text!("There are {} names in all." / "I nomi sono {} in tutto.", names.len()),
         ));
     }
     for name in wanted.iter().filter(|name| !names.contains(name)) {
         let detail = match shape::closest(name, names) {
-            Some(close) => format!("There is no such name here; did you mean `{close}`?"),
-            None => format!("There is no such name here; there are: {}.", names.join(", ")),
+            Some(close) => text!(
+                "There is no such name here; did you mean `{close}`?"
+                    / "Qui non c'è questo nome; si intendeva `{close}`?"
+            ),
+            None => text!(
+                "There is no such name here; there are: {}." / "Qui non c'è questo nome; ci sono: {}.",
+                names.join(", ")
+            ),
         };
         violations.push(Violation::new(parameter, "unknown_code", detail));
     }
@@ -275,8 +282,10 @@ pub(super) fn parameters<R: Exposed>() -> Vec<String> {
 /// What is told of a parameter that there is not.
 pub(super) fn unknown_parameter(name: &str, known: &[String]) -> Violation {
     let detail = match shape::closest(name, known) {
-        Some(close) => format!("The parameter is not known; did you mean `{close}`?"),
-        None => "The parameter is not known.".to_owned(),
+        Some(close) => text!(
+            "The parameter is not known; did you mean `{close}`?" / "Il parametro non è noto; si intendeva `{close}`?"
+        ),
+        None => text!("The parameter is not known." / "Il parametro non è noto."),
     };
     Violation::new(name, "unknown_parameter", detail)
 }

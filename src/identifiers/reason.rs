@@ -1,5 +1,6 @@
 //! Why a code is refused, and what is odd about one that is not. The texts never repeat the code itself.
 
+use crate::text::Text;
 use std::fmt;
 
 /// Why a text is not the code it should be.
@@ -92,6 +93,13 @@ pub enum Warning {
     SexMismatch,
     /// Digits 8-10 of an organisation's code name no office that issues codes.
     UnusualOffice,
+}
+
+impl Reason {
+    /// What is wrong, for an answer.
+    pub fn text(self) -> Text {
+        Text::new(format_args!("{}", self.detail_en()), format_args!("{}", self.detail_it()))
+    }
 }
 
 impl Warning {

@@ -23,8 +23,8 @@ const LEEWAY_SECONDS: i64 = 5;
 /// The longest `jti` that is remembered.
 const JTI_LIMIT: usize = 200;
 
-/// The shortest modulus of an RSA key, in bytes (2048 bits).
-const RSA_BYTES: usize = 256;
+/// The modulus of an RSA key, in bits. Longer ones the verifying library does not take.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
 code_enum! {
     /// The algorithm of a client's key. It stands with the key and is never taken from an assertion.
@@ -69,7 +69,7 @@ pub enum KeyError {
     #[error("the key `{0}` has private parts: give out its public ones only")]
     Private(String),
     /// A key that is not fit.
-    #[error("the key `{0}` is none of: RSA of at least 2048 bits with `alg` RS256 or PS256, EC P-256 with `alg` ES256")]
+    #[error("the key `{0}` is none of: RSA of 2048 to 4096 bits with `alg` RS256 or PS256, EC P-256 with `alg` ES256")]
     Unfit(String),
     /// Every key needs a name of its own.
     #[error("every key needs a `kid` of its own, of 1 to 100 characters")]
@@ -94,23 +94,40 @@ fn read_key(jwk: &Value) -> Result<ClientKey, KeyError> {
     }
     let unfit = || KeyError::Unfit(kid.clone());
     let algorithm = text("alg").and_then(|name| KeyAlgorithm::parse(name).ok()).ok_or_else(unfit)?;
-    let bytes =
-        |name: &str| text(name).and_then(|value| BASE64_URL_SAFE_NO_PAD.decode(value).ok()).map(|bytes| bytes.len());
     let (names, fit): (&[&str], bool) = match algorithm {
-        KeyAlgorithm::Es256 => {
-            let point = bytes("x") == Some(32) && bytes("y") == Some(32);
-            (&["kty", "crv", "x", "y"], text("kty") == Some("EC") && text("crv") == Some("P-256") && point)
-        }
-        KeyAlgorithm::Rs256 | KeyAlgorithm::Ps256 => {
-            let long = bytes("n").is_some_and(|length| (RSA_BYTES..=1024).contains(&length));
-            (&["kty", "n", "e"], text("kty") == Some("RSA") && long && bytes("e").is_some_and(|length| length <= 8))
-        }
+        KeyAlgorithm::Es256 => (&["kty", "crv", "x", "y"], is_point(jwk)),
+        KeyAlgorithm::Rs256 | KeyAlgorithm::Ps256 => (&["kty", "n", "e"], is_rsa(jwk)),
     };
     // Only what is needed is kept.
     let kept: Map<String, Value> =
         names.iter().filter_map(|name| Some(((*name).to_owned(), jwk.get(name)?.clone()))).collect();
     let key = ClientKey { kid: kid.clone(), algorithm, jwk: Value::Object(kept) };
     if fit && decoding(&key).is_some() { Ok(key) } else { Err(unfit()) }
+}
+
+/// A member of a key, as the bytes that it stands for.
+fn member(jwk: &Value, name: &str) -> Option<Vec<u8>> {
+    BASE64_URL_SAFE_NO_PAD.decode(jwk.get(name)?.as_str()?).ok()
+}
+
+/// A point that lies on the curve P-256.
+fn is_point(jwk: &Value) -> bool {
+    let named = jwk.get("kty").is_some_and(|kind| kind == "EC") && jwk.get("crv").is_some_and(|curve| curve == "P-256");
+    let (Some(x), Some(y)) = (member(jwk, "x"), member(jwk, "y")) else { return false };
+    let point = [&[4], x.as_slice(), y.as_slice()].concat();
+    named && x.len() == 32 && y.len() == 32 && p256::PublicKey::from_sec1_bytes(&point).is_ok()
+}
+
+/// A modulus of the right length, counted without the zeros that may stand before it, and an exponent that is odd and
+/// neither trivial nor huge.
+fn is_rsa(jwk: &Value) -> bool {
+    let (Some(n), Some(e)) = (member(jwk, "n"), member(jwk, "e")) else { return false };
+    let bits = n.first().map_or(0, |first| n.len() * 8 - usize::try_from(first.leading_zeros()).unwrap_or(8));
+    let exponent = e.iter().try_fold(0_u64, |value, byte| Some(value.checked_mul(256)? + u64::from(*byte)));
+    jwk.get("kty").is_some_and(|kind| kind == "RSA")
+        && n.first().is_some_and(|first| *first != 0)
+        && RSA_BITS.contains(&bits)
+        && exponent.is_some_and(|e| e % 2 == 1 && (3..1 << 33).contains(&e))
 }
 
 fn decoding(key: &ClientKey) -> Option<DecodingKey> {

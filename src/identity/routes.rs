@@ -23,6 +23,7 @@ use crate::http::endpoint::{About, Api, Described, Operation};
 use crate::http::extract::Form;
 use crate::http::permit::Public;
 use crate::http::respond::Document;
+use crate::text;
 
 /// A token request (RFC 6749, section 4.4).
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -140,7 +141,13 @@ impl Described for BasicCredentials {
 }
 
 fn invalid_client() -> Problem {
-    Problem::oauth(Code::InvalidClient, "invalid_client", "The client is not known, or its secret is another.")
+    Problem::oauth(
+        Code::InvalidClient,
+        "invalid_client",
+        text!(
+            "The client is not known, or its secret is another." / "Il client non è noto, o il suo segreto è un altro."
+        ),
+    )
 }
 
 /// Registers the operations.
@@ -245,7 +252,9 @@ async fn obtain(
         return Err(Problem::oauth(
             Code::InvalidTokenRequest,
             "unsupported_grant_type",
-            "The only grant type is `client_credentials`.",
+            text!(
+                "The only grant type is `client_credentials`." / "L'unico tipo di concessione è `client_credentials`."
+            ),
         ));
     }
     let client = match (basic.0, request.client_id, request.client_secret, request.client_assertion) {
@@ -254,7 +263,10 @@ async fn obtain(
         }
         (None, id, None, Some(assertion)) => {
             if request.client_assertion_type.as_deref() != Some(ASSERTION_TYPE) {
-                let detail = format!("The only type of assertion is `{ASSERTION_TYPE}`.");
+                let detail = text!(
+                    "The only type of assertion is `{ASSERTION_TYPE}`."
+                        / "L'unico tipo di asserzione è `{ASSERTION_TYPE}`."
+                );
                 return Err(Problem::oauth(Code::InvalidTokenRequest, "invalid_request", detail));
             }
             by_assertion(&public, id.as_deref(), assertion).await?
@@ -263,7 +275,7 @@ async fn obtain(
             return Err(Problem::oauth(
                 Code::InvalidTokenRequest,
                 "invalid_request",
-                "The client authenticates in one way only.",
+                text!("The client authenticates in one way only." / "Il client si autentica in un solo modo."),
             ));
         }
         _ => return Err(invalid_client()),
@@ -275,7 +287,10 @@ async fn obtain(
             Problem::oauth(
                 Code::InvalidTokenRequest,
                 "invalid_scope",
-                "A scope is not known, or the client may have none of those that it asks for.",
+                text!(
+                    "A scope is not known, or the client may have none of those that it asks for."
+                        / "Uno scope non è noto, o il client non può avere nessuno di quelli che chiede."
+                ),
             )
         })?,
         _ => allowed,

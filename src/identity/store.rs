@@ -39,8 +39,11 @@ pub fn live_client(conn: &mut Conn, id: &str) -> Result<Option<Client>, Fault> {
     .transpose()
 }
 
-/// Adds a client; one that is there already gets the new secret, name and role.
+/// Adds a client; one that is there already gets the new secret, name and role. One that was revoked begins anew: its keys may
+/// have been the reason, and are gone.
 pub fn put_client(conn: &mut Conn, new: &Client, now: DateTime<Utc>) -> Result<(), Fault> {
+    let revoked = client::table.filter(client::id.eq(&new.id)).filter(client::revoked_at.is_not_null());
+    diesel::delete(client_key::table.filter(client_key::client_id.eq_any(revoked.select(client::id)))).execute(conn)?;
     diesel::insert_into(client::table)
         .values((
             client::id.eq(&new.id),
@@ -75,8 +78,21 @@ pub fn live_client_with_key(conn: &mut Conn, id: &str, kid: &str) -> Result<Opti
     .transpose()
 }
 
+/// Adds a client with keys, all or nothing.
+pub fn put_client_with_keys(
+    conn: &mut Conn,
+    new: &Client,
+    keys: &[ClientKey],
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    conn.transaction(|conn| {
+        put_client(conn, new, now)?;
+        keys.iter().try_for_each(|key| put_client_key(conn, &new.id, key, now))
+    })
+}
+
 /// Adds a key of a client, or replaces the one of that name.
-pub fn put_client_key(conn: &mut Conn, client_id: &str, key: &ClientKey, now: DateTime<Utc>) -> Result<(), Fault> {
+fn put_client_key(conn: &mut Conn, client_id: &str, key: &ClientKey, now: DateTime<Utc>) -> Result<(), Fault> {
     let kept = (client_key::algorithm.eq(key.algorithm.as_str()), client_key::jwk.eq(&key.jwk));
     diesel::insert_into(client_key::table)
         .values((

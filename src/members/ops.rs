@@ -21,6 +21,7 @@ use crate::organisations::refs::OrganisationRef;
 use crate::partnerships::model::Partnership;
 use crate::partnerships::network::Network;
 use crate::partnerships::{self, Partnerships};
+use crate::text;
 use crate::vocabularies::terms::PartnershipState;
 
 /// What an input names.
@@ -164,7 +165,10 @@ impl<'f> Place<'f> {
     fn of(facts: &'f Facts, id: Uuid, caller: &Caller, context: &Context) -> Result<Self, Problem> {
         let (partnership, call) = facts.partnerships.get(&id).ok_or(Problem::new(Code::NotFound))?;
         if partnership.lead_organisation_id.uuid() != caller.organisation {
-            let detail = "Only the organisation that leads the partnership changes its members.";
+            let detail = text!(
+                "Only the organisation that leads the partnership changes its members."
+                    / "Solo il soggetto capofila modifica i soggetti del partenariato."
+            );
             return Err(Problem::because(Code::NotYours, detail));
         }
         let network = facts.networks.get(&id).ok_or(Problem::new(Code::Internal))?;
@@ -175,7 +179,10 @@ impl<'f> Place<'f> {
     fn refuse_ended(&self) -> Result<(), Problem> {
         let state = self.partnership.state;
         if state.is_final() {
-            let detail = format!("The partnership is `{state}`: its members stay as they are.");
+            let detail = text!(
+                "The partnership is `{state}`: its members stay as they are."
+                    / "Il partenariato è `{state}`: i suoi soggetti restano come sono."
+            );
             return Err(Problem::because(Code::WrongState, detail));
         }
         Ok(())
@@ -248,11 +255,14 @@ fn moved(before: &Member, named: Named) -> Vec<Violation> {
         ("/partnership", named.partnership, before.partnership_id.uuid()),
         ("/organisation", named.organisation, before.organisation_id.uuid()),
     ];
-    let detail = "A membership stays with its partnership and organisation: make another one.";
+    let detail = text!(
+        "A membership stays with its partnership and organisation: make another one."
+            / "Una partecipazione resta al suo partenariato e al suo soggetto: crearne un'altra."
+    );
     fields
         .into_iter()
         .filter(|(_, named, was)| named.is_some_and(|named| named != *was))
-        .map(|(pointer, ..)| Violation::new(pointer, "immutable", detail))
+        .map(|(pointer, ..)| Violation::new(pointer, "immutable", detail.clone()))
         .collect()
 }
 
@@ -265,7 +275,10 @@ fn delete(facts: &Facts, draft: &Draft<'_, Members>, context: &Context) -> Resul
         return Err(Problem::invalid(broken));
     }
     if facts.referenced.contains(&before.meta.id) {
-        let detail = "The organisation performs actions of the partnership, or is in charge of its workers.";
+        let detail = text!(
+            "The organisation performs actions of the partnership, or is in charge of its workers."
+                / "Il soggetto svolge azioni del partenariato, o ha in carico suoi lavoratori."
+        );
         return Err(Problem::because(Code::StillReferenced, detail));
     }
     draft.tombstone(context)

@@ -11,6 +11,7 @@ use crate::organisations::model::Organisation;
 use crate::partnerships::composition::{Finding, check_composition, violations};
 use crate::partnerships::network::{Membership, Network};
 use crate::rules_catalogue::{ACCREDITATION_DEFINITIVE, OPERATOR_ACCREDITED_ON_DATE};
+use crate::text;
 
 /// What a membership is judged against.
 #[derive(Clone, Copy, Debug)]
@@ -33,10 +34,18 @@ pub fn check(
 ) -> Vec<Violation> {
     let mut violations = Vec::new();
     if member.left_on.is_some_and(|left| left < member.joined_on) {
-        violations.push(Violation::new("/left_on", "ends_before_start", "The last day lies before the first."));
+        violations.push(Violation::new(
+            "/left_on",
+            "ends_before_start",
+            text!("The last day lies before the first." / "L'ultimo giorno precede il primo."),
+        ));
     }
     if member.joined_on > terms.ends_on {
-        let detail = format!("The partnership ends on {}: nobody joins it after that.", terms.ends_on);
+        let detail = text!(
+            "The partnership ends on {}: nobody joins it after that."
+                / "Il partenariato termina il {}: dopo nessuno vi aderisce.",
+            terms.ends_on
+        );
         violations.push(Violation::new("/joined_on", "outside_partnership", detail));
     }
     let rules = terms.rules;
@@ -44,7 +53,7 @@ pub fn check(
     if !is_operator && !rules.other_categories.contains(&member.category) {
         let admitted: Vec<&str> =
             rules.operator_categories.iter().chain(&rules.other_categories).map(|category| category.as_str()).collect();
-        let detail = format!("The call admits: {}.", admitted.join(", "));
+        let detail = text!("The call admits: {}." / "L'avviso ammette: {}.", admitted.join(", "));
         violations.push(Violation::new("/category", "not_admitted", detail));
     }
     let judged = before.is_none_or(|before| (before.category, before.joined_on) != (member.category, member.joined_on));
@@ -60,11 +69,17 @@ fn accreditation(joined_on: NaiveDate, organisation: &Organisation, terms: Terms
         [joined_on, terms.today].into_iter().any(|day| organisation.accredited_on(day, definitive_only))
     };
     if !holds(false) {
-        let detail = "In a category of operators the organisation has to be accredited on the day it joins, or today.";
+        let detail = text!(
+            "In a category of operators the organisation has to be accredited on the day it joins, or today."
+                / "In una categoria di operatori il soggetto deve essere accreditato il giorno in cui aderisce, o oggi."
+        );
         return Some(Violation::of_rule(OPERATOR_ACCREDITED_ON_DATE, "/organisation", detail));
     }
     if terms.rules.definitive_accreditation_only && !holds(true) {
-        let detail = "Under this call only definitive accreditation counts, and the organisation's is provisional.";
+        let detail = text!(
+            "Under this call only definitive accreditation counts, and the organisation's is provisional."
+                / "In questo avviso conta solo l'accreditamento definitivo, e quello del soggetto è provvisorio."
+        );
         return Some(Violation::of_rule(ACCREDITATION_DEFINITIVE, "/organisation", detail));
     }
     None
@@ -117,7 +132,10 @@ pub fn check_leaving(member: &Member, before: Option<&Member>, network: &Network
         other.id != member.meta.id && other.organisation_id == member.organisation_id.uuid() && other.left_on.is_none()
     });
     if leaves && workers > 0 && !stays {
-        let detail = format!("The organisation is still in charge of {workers} workers of the partnership.");
+        let detail = text!(
+            "The organisation is still in charge of {workers} workers of the partnership."
+                / "Il soggetto ha ancora in carico {workers} lavoratori del partenariato."
+        );
         return Err(Problem::because(Code::StillReferenced, detail));
     }
     Ok(())

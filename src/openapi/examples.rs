@@ -7,7 +7,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::DEFAULT_URL;
-use crate::error::{Code, Language, Problem, Violation};
+use crate::error::{Code, Problem, Violation};
+use crate::text;
+use crate::text::Language;
 
 /// What was sent to an operation, and what came back.
 #[derive(Debug, Deserialize)]
@@ -69,15 +71,23 @@ fn show(message: Option<&mut Value>, example: &Value) {
 pub fn problems() -> Value {
     let example = |code: Code| {
         let problem = match code {
-            Code::Invalid => Problem::invalid(vec![Violation::new("/starts_on", "required", "The field is required.")]),
-            Code::MalformedRequest => {
-                Problem::malformed(vec![Violation::new("limit", "out_of_range", "A number from 1 to 200.")])
-            }
+            Code::Invalid => Problem::invalid(vec![Violation::new(
+                "/starts_on",
+                "required",
+                text!("The field is required." / "Il campo è obbligatorio."),
+            )]),
+            Code::MalformedRequest => Problem::malformed(vec![Violation::new(
+                "limit",
+                "out_of_range",
+                text!("A number from 1 to 200." / "Un numero da 1 a 200."),
+            )]),
             _ => Problem::new(code),
         };
         let body = problem.to_json(DEFAULT_URL, Some("0190f1a2-5b7c-7d1e-9a55-0c9b5d1f2e3a"), Language::English);
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         json!({"summary": code.title(), "value": body})
     };
-    Code::ALL.iter().map(|code| (code.as_str().to_owned(), example(*code))).collect::<Map<String, Value>>().into()
+    // 405 stands in no operation: it is the answer to a method that a path does not have.
+    let declared = Code::ALL.iter().filter(|code| **code != Code::MethodNotAllowed);
+    declared.map(|code| (code.as_str().to_owned(), example(*code))).collect::<Map<String, Value>>().into()
 }

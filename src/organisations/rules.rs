@@ -7,6 +7,7 @@ use super::wire::{Accreditation as AccreditationInput, OrganisationInput};
 use crate::db::Json;
 use crate::error::Violation;
 use crate::identifiers::OrganisationTaxCode;
+use crate::text;
 use crate::vocabularies::{self, checks};
 
 /// The checked fields of an input.
@@ -22,7 +23,7 @@ pub struct Checked {
 pub fn check(input: &OrganisationInput, today: NaiveDate) -> Result<Checked, Vec<Violation>> {
     let mut violations = Vec::new();
     let tax_code = OrganisationTaxCode::parse(&input.tax_code)
-        .map_err(|reason| violations.push(Violation::new("/tax_code", reason.code(), reason.detail_en())))
+        .map_err(|reason| violations.push(Violation::new("/tax_code", reason.code(), reason.text())))
         .ok();
     checks::known("legal-forms", "/legal_form", input.legal_form.as_deref(), today, &mut violations);
     checks::known("ateco-2007", "/ateco", input.ateco.as_deref(), today, &mut violations);
@@ -50,7 +51,7 @@ pub fn check_accreditation(
             violations.push(Violation::new(
                 format!("/entries/{index}/valid_to"),
                 "ends_before_start",
-                "The last day lies before the first.",
+                text!("The last day lies before the first." / "L'ultimo giorno precede il primo."),
             ));
         }
         let overlaps = input.entries.iter().take(index).any(|other| {
@@ -61,7 +62,7 @@ pub fn check_accreditation(
             violations.push(Violation::new(
                 format!("/entries/{index}/valid_from"),
                 "overlaps",
-                "Two entries hold on the same day.",
+                text!("Two entries hold on the same day." / "Due iscrizioni valgono nello stesso giorno."),
             ));
         }
     }

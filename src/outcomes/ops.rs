@@ -17,6 +17,7 @@ use crate::participants::Participants;
 use crate::participants::model::Participant;
 use crate::partnerships;
 use crate::partnerships::model::Partnership;
+use crate::text;
 use crate::vocabularies::terms::PartnershipState;
 
 /// The steps of its life.
@@ -188,7 +189,13 @@ fn authorise(participant: &Participant, caller: &Caller) -> Result<(), Problem> 
     if participant.operator_organisation_id.uuid() == caller.organisation {
         return Ok(());
     }
-    Err(Problem::because(Code::NotYours, "Only the operator in charge of the worker declares and changes outcomes."))
+    Err(Problem::because(
+        Code::NotYours,
+        text!(
+            "Only the operator in charge of the worker declares and changes outcomes."
+                / "Solo l'operatore che ha in carico il lavoratore dichiara e modifica gli esiti."
+        ),
+    ))
 }
 
 /// What became of a worker is often known only after the partnership was concluded, so outcomes go on for as long as the call
@@ -197,7 +204,7 @@ fn check_state(state: PartnershipState) -> Result<(), Problem> {
     if state == PartnershipState::Concluded {
         return Ok(());
     }
-    refuse_ended(state, "it takes no outcomes")
+    refuse_ended(state, &text!("it takes no outcomes" / "non accetta esiti"))
 }
 
 fn within_window(call: &Call, context: &Context) -> Result<(), Problem> {
@@ -247,7 +254,9 @@ fn write(
     }
     let holder = record.cob.as_ref().and_then(|cob| facts.holders.get(cob.as_str()));
     if holder.is_some_and(|holder| *holder != record.meta.id) {
-        let detail = "The notice is evidence of another outcome already.";
+        let detail = text!(
+            "The notice is evidence of another outcome already." / "La comunicazione è già prova di un altro esito."
+        );
         return Err(Problem::new(Code::AlreadyExists).with(vec![Violation::new("/cob", "already_in_use", detail)]));
     }
     Ok(record)
@@ -257,7 +266,10 @@ fn misnamed(draft: &Draft<'_, Outcomes>) -> Vec<Violation> {
     match (draft.refs.participant, &draft.before) {
         (None, _) => vec![refs::unresolved("/participant")],
         (Some(named), Some(before)) if named != before.participant_id.uuid() => {
-            let detail = "An outcome stays with its participant: declare another one.";
+            let detail = text!(
+                "An outcome stays with its participant: declare another one."
+                    / "Un esito resta al suo destinatario: dichiararne un altro."
+            );
             vec![Violation::new("/participant", "immutable", detail)]
         }
         _ => Vec::new(),

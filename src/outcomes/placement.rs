@@ -7,6 +7,8 @@ use super::model::Outcome;
 use super::wire::{Placement, PlacementReason};
 use crate::calls::model::{CallRules, ContractTreatment};
 use crate::rules_catalogue::OUTCOME_NOT_DISMISSING_COMPANY;
+use crate::text;
+use crate::text::{Language, Text};
 use crate::vocabularies::terms::{OutcomeKind, OutcomeState};
 use crate::vocabularies::{self, PlacementRule};
 
@@ -28,20 +30,40 @@ pub fn judge(outcome: &Outcome, circumstances: Circumstances<'_>) -> Placement {
     let mut against = voided(outcome);
     let same_company = dismissed_by.is_some_and(|company| outcome.employer_index.as_deref() == Some(company));
     if same_company {
-        let detail = "The employer is the company that dismissed the worker.";
+        let detail = text!(
+            "The employer is the company that dismissed the worker."
+                / "Il datore di lavoro è l'impresa che ha licenziato il lavoratore."
+        );
         against.push(reason(OUTCOME_NOT_DISMISSING_COMPANY, detail));
     }
     let by_kind = match outcome.kind {
         OutcomeKind::Employment => by_contract(outcome, days, rules),
-        OutcomeKind::SelfEmployment if outcome.vat_opened_on.is_some() => {
-            Ok(reason("vat_opened", "The worker has opened a VAT number."))
-        }
-        OutcomeKind::SelfEmployment => {
-            Err(reason("vat_not_opened", "Self-employment counts once the VAT number is opened."))
-        }
-        OutcomeKind::Traineeship => Err(reason("traineeship", "A traineeship is an outcome, but never a placement.")),
+        OutcomeKind::SelfEmployment if outcome.vat_opened_on.is_some() => Ok(reason(
+            "vat_opened",
+            text!("The worker has opened a VAT number." / "Il lavoratore ha aperto la partita IVA."),
+        )),
+        OutcomeKind::SelfEmployment => Err(reason(
+            "vat_not_opened",
+            text!(
+                "Self-employment counts once the VAT number is opened."
+                    / "Il lavoro autonomo conta quando è aperta la partita IVA."
+            ),
+        )),
+        OutcomeKind::Traineeship => Err(reason(
+            "traineeship",
+            text!(
+                "A traineeship is an outcome, but never a placement."
+                    / "Un tirocinio è un esito, ma mai una ricollocazione."
+            ),
+        )),
         OutcomeKind::EducationOrTraining | OutcomeKind::Searching | OutcomeKind::Inactive | OutcomeKind::Other => {
-            Err(reason("no_work", "The outcome is neither employment nor self-employment."))
+            Err(reason(
+                "no_work",
+                text!(
+                    "The outcome is neither employment nor self-employment."
+                        / "L'esito non è né lavoro dipendente né lavoro autonomo."
+                ),
+            ))
         }
     };
     match by_kind {
@@ -54,20 +76,30 @@ pub fn judge(outcome: &Outcome, circumstances: Circumstances<'_>) -> Placement {
     }
 }
 
-fn reason(code: &'static str, detail: impl Into<String>) -> PlacementReason {
-    PlacementReason { code, detail: detail.into() }
+fn reason(code: &'static str, detail: Text) -> PlacementReason {
+    let said = |language| detail.get(language).to_owned();
+    PlacementReason { code, detail_en: said(Language::English), detail_it: said(Language::Italian) }
 }
 
 /// What makes an outcome void, whatever it is.
 fn voided(outcome: &Outcome) -> Vec<PlacementReason> {
     let mut against = Vec::new();
     match outcome.state {
-        OutcomeState::Withdrawn => against.push(reason("withdrawn", "The operator has withdrawn the outcome.")),
-        OutcomeState::Disputed => against.push(reason("disputed", "The Dote system disputes the outcome.")),
+        OutcomeState::Withdrawn => against.push(reason(
+            "withdrawn",
+            text!("The operator has withdrawn the outcome." / "L'operatore ha ritirato l'esito."),
+        )),
+        OutcomeState::Disputed => against.push(reason(
+            "disputed",
+            text!("The Dote system disputes the outcome." / "Il sistema Dote contesta l'esito."),
+        )),
         OutcomeState::Declared | OutcomeState::Evidenced | OutcomeState::Verified => {}
     }
     if outcome.cob_annulled {
-        against.push(reason("cob_annulled", "The employer's notice was annulled."));
+        against.push(reason(
+            "cob_annulled",
+            text!("The employer's notice was annulled." / "La comunicazione del datore di lavoro è stata annullata."),
+        ));
     }
     against
 }
@@ -85,17 +117,28 @@ fn treatment(outcome: &Outcome, rules: &CallRules) -> ContractTreatment {
 fn by_contract(outcome: &Outcome, days: Option<i64>, rules: &CallRules) -> Result<PlacementReason, PlacementReason> {
     let needed = rules.placement_min_days;
     match (treatment(outcome, rules), days) {
-        (ContractTreatment::Always, _) => {
-            Ok(reason("contract_type", "Contracts of this type count whatever their duration."))
+        (ContractTreatment::Always, _) => Ok(reason(
+            "contract_type",
+            text!(
+                "Contracts of this type count whatever their duration."
+                    / "I contratti di questo tipo contano qualunque sia la durata."
+            ),
+        )),
+        (ContractTreatment::Never, _) => Err(reason(
+            "contract_type",
+            text!("Contracts of this type do not count." / "I contratti di questo tipo non contano."),
+        )),
+        (ContractTreatment::MinDuration, None) => {
+            Ok(reason("open_ended", text!("The contract has no end." / "Il contratto non ha termine.")))
         }
-        (ContractTreatment::Never, _) => Err(reason("contract_type", "Contracts of this type do not count.")),
-        (ContractTreatment::MinDuration, None) => Ok(reason("open_ended", "The contract has no end.")),
-        (ContractTreatment::MinDuration, Some(days)) if days >= needed => {
-            Ok(reason("duration", format!("It lasts {days} days; {needed} are needed.")))
-        }
-        (ContractTreatment::MinDuration, Some(days)) => {
-            Err(reason("duration", format!("It lasts {days} days; {needed} are needed.")))
-        }
+        (ContractTreatment::MinDuration, Some(days)) if days >= needed => Ok(reason(
+            "duration",
+            text!("It lasts {days} days; {needed} are needed." / "Dura {days} giorni; ne servono {needed}."),
+        )),
+        (ContractTreatment::MinDuration, Some(days)) => Err(reason(
+            "duration",
+            text!("It lasts {days} days; {needed} are needed." / "Dura {days} giorni; ne servono {needed}."),
+        )),
     }
 }
 

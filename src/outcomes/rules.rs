@@ -14,6 +14,8 @@ use crate::cohorts::rules::no_tax_code;
 use crate::error::{Code, Problem, Violation};
 use crate::identifiers::{Ccnl, Cob, OrganisationTaxCode, Profession, Reason};
 use crate::rules_catalogue::OUTCOME_AFTER_DOTE;
+use crate::text;
+use crate::text::{Language, Text};
 use crate::vocabularies::checks;
 use crate::vocabularies::terms::{OutcomeKind, OutcomeState};
 
@@ -47,7 +49,9 @@ pub fn check(input: &OutcomeInput, dote_from: NaiveDate, today: NaiveDate) -> (C
     checks::known("contract-types", "/contract_type", input.contract_type.as_deref(), input.starts_on, &mut violations);
     check_dates(input, dote_from, today, &mut violations);
     if input.previous_cob.is_some() && input.previous_cob == input.cob {
-        let detail = "A notice does not rectify or extend itself.";
+        let detail = text!(
+            "A notice does not rectify or extend itself." / "Una comunicazione non rettifica né proroga sé stessa."
+        );
         violations.push(Violation::new("/previous_cob", "repeated_item", detail));
     }
     (codes, violations)
@@ -73,24 +77,39 @@ fn check_form(input: &OutcomeInput, violations: &mut Vec<Violation>) {
     let kind = input.kind;
     for (pointer, there, may, must) in fields {
         if there && !may {
-            let detail = format!("An outcome of the kind `{kind}` does not have this.");
+            let detail = text!(
+                "An outcome of the kind `{kind}` does not have this."
+                    / "Un esito del tipo `{kind}` non ha questo campo."
+            );
             violations.push(Violation::new(pointer, "not_allowed", detail));
         } else if may && must && !there {
-            let detail = format!("An outcome of the kind `{kind}` with what else is stated needs this.");
+            let detail = text!(
+                "An outcome of the kind `{kind}` with what else is stated needs this."
+                    / "Un esito del tipo `{kind}`, con quanto altro è indicato, richiede questo campo."
+            );
             violations.push(Violation::new(pointer, "required", detail));
         }
     }
     match (kind, input.contract_type.as_deref()) {
         (K::Employment, Some(TRAINEESHIP)) => {
-            let detail = format!("{TRAINEESHIP} is a traineeship: record it as an outcome of the kind `traineeship`.");
+            let detail = text!(
+                "{TRAINEESHIP} is a traineeship: record it as an outcome of the kind `traineeship`."
+                    / "{TRAINEESHIP} è un tirocinio: registrarlo come esito del tipo `traineeship`."
+            );
             violations.push(Violation::new("/contract_type", "not_allowed", detail));
         }
         (K::Traineeship, Some(other)) if other != TRAINEESHIP => {
-            let detail = format!("The type of contract of a traineeship is {TRAINEESHIP}.");
+            let detail = text!(
+                "The type of contract of a traineeship is {TRAINEESHIP}."
+                    / "Il tipo di contratto di un tirocinio è {TRAINEESHIP}."
+            );
             violations.push(Violation::new("/contract_type", "not_allowed", detail));
         }
         (K::Employment, Some(code)) if FIXED_TERM.contains(&code) && input.ends_on.is_none() => {
-            let detail = "A contract of this type is fixed-term: state its last day.";
+            let detail = text!(
+                "A contract of this type is fixed-term: state its last day."
+                    / "Un contratto di questo tipo è a termine: indicare l'ultimo giorno."
+            );
             violations.push(Violation::new("/ends_on", "required", detail));
         }
         _ => {}
@@ -104,7 +123,7 @@ fn parse(input: &OutcomeInput, violations: &mut Vec<Violation>) -> Codes {
         parse: fn(&str) -> Result<T, Reason>,
         violations: &mut Vec<Violation>,
     ) -> Option<T> {
-        let refused = |reason: Reason| violations.push(Violation::new(pointer, reason.code(), reason.detail_en()));
+        let refused = |reason: Reason| violations.push(Violation::new(pointer, reason.code(), reason.text()));
         parse(text?).map_err(refused).ok()
     }
     Codes {
@@ -119,14 +138,24 @@ fn parse(input: &OutcomeInput, violations: &mut Vec<Violation>) -> Codes {
 fn check_dates(input: &OutcomeInput, dote_from: NaiveDate, today: NaiveDate, violations: &mut Vec<Violation>) {
     // Invariant 11.
     if input.starts_on < dote_from {
-        let detail = format!("The worker's Dote starts on {dote_from}, and an outcome not before it.");
+        let detail = text!(
+            "The worker's Dote starts on {dote_from}, and an outcome not before it."
+                / "La Dote del lavoratore inizia il {dote_from}, e un esito non prima."
+        );
         violations.push(Violation::of_rule(OUTCOME_AFTER_DOTE, "/starts_on", detail));
     }
     if input.ends_on.is_some_and(|end| end < input.starts_on) {
-        violations.push(Violation::new("/ends_on", "ends_before_start", "The last day lies before the first."));
+        violations.push(Violation::new(
+            "/ends_on",
+            "ends_before_start",
+            text!("The last day lies before the first." / "L'ultimo giorno precede il primo."),
+        ));
     }
     if input.vat_opened_on.is_some_and(|opened| opened > today) {
-        let detail = "A VAT number that will be opened proves nothing yet.";
+        let detail = text!(
+            "A VAT number that will be opened proves nothing yet."
+                / "Una partita IVA che sarà aperta non prova ancora nulla."
+        );
         violations.push(Violation::new("/vat_opened_on", "in_the_future", detail));
     }
 }
@@ -154,16 +183,27 @@ pub fn written(before: Option<&Outcome>, mut outcome: Outcome, today: NaiveDate)
         return Ok(outcome);
     }
     match before.state {
-        OutcomeState::Verified => Err(wrong_state(before, "withdraw it and declare anew what is different")),
-        OutcomeState::Withdrawn => Err(wrong_state(before, "declare a new one")),
+        OutcomeState::Verified => Err(wrong_state(
+            before,
+            &text!(
+                "withdraw it and declare anew what is different" / "ritirarlo e dichiarare di nuovo ciò che è diverso"
+            ),
+        )),
+        OutcomeState::Withdrawn => Err(wrong_state(before, &text!("declare a new one" / "dichiararne uno nuovo"))),
         OutcomeState::Declared | OutcomeState::Evidenced | OutcomeState::Disputed => {
             Ok(moved(outcome, state, None, today))
         }
     }
 }
 
-fn wrong_state(outcome: &Outcome, advice: &str) -> Problem {
-    Problem::because(Code::WrongState, format!("The outcome is `{}`: {advice}.", outcome.state))
+fn wrong_state(outcome: &Outcome, advice: &Text) -> Problem {
+    Problem::because(
+        Code::WrongState,
+        Text::new(
+            format_args!("The outcome is `{}`: {}.", outcome.state, advice.get(Language::English)),
+            format_args!("L'esito è `{}`: {}.", outcome.state, advice.get(Language::Italian)),
+        ),
+    )
 }
 
 fn moved(outcome: Outcome, state: OutcomeState, reason: Option<String>, today: NaiveDate) -> Outcome {
@@ -176,7 +216,11 @@ pub fn verified(before: &Outcome, verification: &Verification, today: NaiveDate)
     let mut violations = Vec::new();
     no_tax_code("/reason", verification.reason.as_deref(), &mut violations);
     if verification.verdict == VerificationVerdict::Disputed && verification.reason.is_none() {
-        violations.push(Violation::new("/reason", "required", "A dispute states why."));
+        violations.push(Violation::new(
+            "/reason",
+            "required",
+            text!("A dispute states why." / "Una contestazione indica il motivo."),
+        ));
     }
     if !violations.is_empty() {
         return Err(Problem::invalid(violations));
@@ -186,8 +230,13 @@ pub fn verified(before: &Outcome, verification: &Verification, today: NaiveDate)
         VerificationVerdict::Disputed => OutcomeState::Disputed,
     };
     match before.state {
-        OutcomeState::Declared => Err(wrong_state(before, "it has to be evidenced before it is decided on")),
-        OutcomeState::Withdrawn => Err(wrong_state(before, "it is no longer decided on")),
+        OutcomeState::Declared => Err(wrong_state(
+            before,
+            &text!("it has to be evidenced before it is decided on" / "deve essere documentato prima di essere deciso"),
+        )),
+        OutcomeState::Withdrawn => {
+            Err(wrong_state(before, &text!("it is no longer decided on" / "non vi si decide più")))
+        }
         OutcomeState::Evidenced | OutcomeState::Verified | OutcomeState::Disputed => {
             Ok(moved(before.clone(), state, verification.reason.clone(), today))
         }
@@ -202,7 +251,7 @@ pub fn withdrawn(before: &Outcome, reason: Option<&str>, today: NaiveDate) -> Re
         return Err(Problem::invalid(violations));
     }
     if before.state == OutcomeState::Withdrawn {
-        return Err(wrong_state(before, "that cannot be done twice"));
+        return Err(wrong_state(before, &text!("that cannot be done twice" / "non si può fare due volte")));
     }
     Ok(moved(before.clone(), OutcomeState::Withdrawn, reason.map(str::to_owned), today))
 }
@@ -211,8 +260,10 @@ pub fn withdrawn(before: &Outcome, reason: Option<&str>, today: NaiveDate) -> Re
 pub fn deletable(before: &Outcome) -> Result<(), Problem> {
     match before.state {
         OutcomeState::Declared | OutcomeState::Evidenced => Ok(()),
-        OutcomeState::Verified | OutcomeState::Disputed => Err(wrong_state(before, "withdraw it instead")),
-        OutcomeState::Withdrawn => Err(wrong_state(before, "it stays as it is")),
+        OutcomeState::Verified | OutcomeState::Disputed => {
+            Err(wrong_state(before, &text!("withdraw it instead" / "ritirarlo, invece")))
+        }
+        OutcomeState::Withdrawn => Err(wrong_state(before, &text!("it stays as it is" / "resta com'è"))),
     }
 }
 

@@ -160,9 +160,12 @@ pub struct PlacementReason {
     /// Stable code.
     #[schema(max_length = 60)]
     pub code: &'static str,
-    /// The same in words.
+    /// The same in words, in English.
     #[schema(max_length = 300)]
-    pub detail: String,
+    pub detail_en: String,
+    /// The same in Italian.
+    #[schema(max_length = 300)]
+    pub detail_it: String,
 }
 
 code_enum! {

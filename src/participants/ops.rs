@@ -24,6 +24,7 @@ use crate::organisations::model::Organisation;
 use crate::partnerships;
 use crate::partnerships::model::Partnership;
 use crate::partnerships::network::Network;
+use crate::text;
 use crate::vault::Vault;
 use crate::vocabularies::terms::PartnershipState;
 
@@ -286,7 +287,13 @@ fn authorise(caller: &Caller, operator: Uuid) -> Result<(), Problem> {
     if caller.organisation == operator {
         return Ok(());
     }
-    Err(Problem::because(Code::NotYours, "Only the operator in charge writes the records of its workers."))
+    Err(Problem::because(
+        Code::NotYours,
+        text!(
+            "Only the operator in charge writes the records of its workers."
+                / "Solo l'operatore che ha in carico i lavoratori ne scrive i record."
+        ),
+    ))
 }
 
 /// A concluded partnership takes corrections of its workers' records, but no workers; one that was rejected or withdrawn takes
@@ -295,7 +302,7 @@ fn check_state(state: PartnershipState, stays_away: bool) -> Result<(), Problem>
     if state == PartnershipState::Concluded && stays_away {
         return Ok(());
     }
-    refuse_ended(state, "nobody comes into it or goes any more")
+    refuse_ended(state, &text!("nobody comes into it or goes any more" / "nessuno vi entra né ne esce più"))
 }
 
 fn write(
@@ -361,13 +368,16 @@ fn misnamed(draft: &Draft<'_, Participants>) -> Vec<Violation> {
     match (draft.refs.cohort, &draft.before) {
         (None, _) => violations.push(refs::unresolved("/cohort")),
         (Some(named), Some(before)) if named != before.cohort_id.uuid() => {
-            let detail = "A participant stays in the cohort: make another one.";
+            let detail = text!(
+                "A participant stays in the cohort: make another one."
+                    / "Un destinatario resta nel gruppo: crearne un altro."
+            );
             violations.push(Violation::new("/cohort", "immutable", detail));
         }
         _ => {}
     }
     if let Some(Err(reason)) = &draft.refs.worker {
-        violations.push(Violation::new("/tax_code", reason.code(), reason.detail_en()));
+        violations.push(Violation::new("/tax_code", reason.code(), reason.text()));
     }
     violations
 }
@@ -386,7 +396,12 @@ fn delete(facts: &Facts, draft: &Draft<'_, Participants>, context: &Context) -> 
         return Err(Problem::invalid(violations));
     }
     if facts.referenced.contains(&before.meta.id) {
-        return Err(Problem::because(Code::StillReferenced, "The worker attended actions, or has outcomes."));
+        return Err(Problem::because(
+            Code::StillReferenced,
+            text!(
+                "The worker attended actions, or has outcomes." / "Il lavoratore ha partecipato ad azioni, o ha esiti."
+            ),
+        ));
     }
     draft.tombstone(context)
 }

@@ -82,7 +82,7 @@ pub fn register(api: &mut Api) {
 async fn lookup(permit: Permit<ParticipantsRead>, body: Body<ParticipantLookup>) -> Result<Items<View>, Problem> {
     let caller = permit.caller().clone();
     let code = PersonTaxCode::parse(&body.value.tax_code)
-        .map_err(|reason| Problem::invalid(vec![Violation::new("/tax_code", reason.code(), reason.detail_en())]))?;
+        .map_err(|reason| Problem::invalid(vec![Violation::new("/tax_code", reason.code(), reason.text())]))?;
     permit
         .database()
         .query(move |conn, context| {

@@ -13,6 +13,7 @@ use crate::organisations::model::Organisation;
 use crate::partnerships::model::Partnership;
 use crate::partnerships::network::Network;
 use crate::rules_catalogue::{ACTION_WITHIN_DOTE, OUTCOME_AFTER_DOTE, PARTICIPANT_DOTE_PATH, WORKER_ONE_ACTIVE_DOTE};
+use crate::text;
 use crate::vocabularies::checks;
 use crate::vocabularies::terms::{PartnershipState, Sex};
 
@@ -41,11 +42,15 @@ pub fn check(input: &ParticipantInput, before: Option<&Participant>, terms: Term
 /// The person, without the tax code, which is parsed before.
 fn check_person(input: &ParticipantInput, today: NaiveDate, violations: &mut Vec<Violation>) {
     if input.birth_year > today.year() {
-        violations.push(Violation::new("/birth_year", "in_the_future", "The worker cannot be born in the future."));
+        violations.push(Violation::new(
+            "/birth_year",
+            "in_the_future",
+            text!("The worker cannot be born in the future." / "Il lavoratore non può essere nato nel futuro."),
+        ));
     }
     for (pointer, name) in [("/given_name", &input.given_name), ("/family_name", &input.family_name)] {
         if name.trim().is_empty() {
-            violations.push(Violation::new(pointer, "too_short", "The name is blank."));
+            violations.push(Violation::new(pointer, "too_short", text!("The name is blank." / "Il nome è vuoto.")));
         }
     }
     let entry = input.taken_charge_on.unwrap_or(input.dote.valid_from);
@@ -54,36 +59,57 @@ fn check_person(input: &ParticipantInput, today: NaiveDate, violations: &mut Vec
     let status = input.entry_status.as_str();
     checks::known("entry-statuses", "/entry_status", Some(status), input.dote.valid_from, violations);
     if input.unemployed_since.is_some_and(|since| since > today) {
-        violations.push(Violation::new("/unemployed_since", "in_the_future", "The day cannot lie in the future."));
+        violations.push(Violation::new(
+            "/unemployed_since",
+            "in_the_future",
+            text!("The day cannot lie in the future." / "Il giorno non può essere nel futuro."),
+        ));
     }
 }
 
 fn check_dote(dote: &Dote, terms: Terms<'_>, violations: &mut Vec<Violation>) {
     if let Err(reason) = DoteNumber::parse(&dote.number) {
-        violations.push(Violation::new("/dote/number", reason.code(), reason.detail_en()));
+        violations.push(Violation::new("/dote/number", reason.code(), reason.text()));
     }
     if dote.valid_to < dote.valid_from {
-        violations.push(Violation::new("/dote/valid_to", "ends_before_start", "The last day lies before the first."));
+        violations.push(Violation::new(
+            "/dote/valid_to",
+            "ends_before_start",
+            text!("The last day lies before the first." / "L'ultimo giorno precede il primo."),
+        ));
     }
     // Invariant 5.
     let paths = &terms.rules.dote_paths;
     if !paths.contains(&dote.path) {
         let paths: Vec<&str> = paths.iter().map(|path| path.as_str()).collect();
-        let detail = format!("The workers of this call hold a Dote on: {}.", paths.join(", "));
+        let detail = text!(
+            "The workers of this call hold a Dote on: {}."
+                / "I lavoratori di questo avviso hanno una Dote sui percorsi: {}.",
+            paths.join(", ")
+        );
         violations.push(Violation::of_rule(PARTICIPANT_DOTE_PATH, "/dote/path", detail));
     }
     // Invariants 10 and 11, from the other side.
     let Recorded { attended_from, attended_to, outcome_from } = terms.recorded;
     if let Some(from) = attended_from.filter(|from| *from < dote.valid_from) {
-        let detail = format!("The worker attended actions from {from} on, and the Dote has to cover them.");
+        let detail = text!(
+            "The worker attended actions from {from} on, and the Dote has to cover them."
+                / "Il lavoratore ha partecipato ad azioni dal {from}, e la Dote deve coprirle."
+        );
         violations.push(Violation::of_rule(ACTION_WITHIN_DOTE, "/dote/valid_from", detail));
     }
     if let Some(to) = attended_to.filter(|to| *to > dote.valid_to) {
-        let detail = format!("The worker attended actions until {to}, and the Dote has to cover them.");
+        let detail = text!(
+            "The worker attended actions until {to}, and the Dote has to cover them."
+                / "Il lavoratore ha partecipato ad azioni fino al {to}, e la Dote deve coprirle."
+        );
         violations.push(Violation::of_rule(ACTION_WITHIN_DOTE, "/dote/valid_to", detail));
     }
     if let Some(from) = outcome_from.filter(|from| *from < dote.valid_from) {
-        let detail = format!("An outcome of the worker starts on {from}, and the Dote cannot start after it.");
+        let detail = text!(
+            "An outcome of the worker starts on {from}, and the Dote cannot start after it."
+                / "Un esito del lavoratore inizia il {from}, e la Dote non può iniziare dopo."
+        );
         violations.push(Violation::of_rule(OUTCOME_AFTER_DOTE, "/dote/valid_from", detail));
     }
 }
@@ -96,11 +122,17 @@ fn check_stay(
 ) {
     if let Some(taken) = input.taken_charge_on {
         if taken > terms.today {
-            let detail = "The worker cannot have been taken in charge in the future.";
+            let detail = text!(
+                "The worker cannot have been taken in charge in the future."
+                    / "Il lavoratore non può essere stato preso in carico nel futuro."
+            );
             violations.push(Violation::new("/taken_charge_on", "in_the_future", detail));
         }
         if taken < input.dote.valid_from || input.dote.valid_to < taken {
-            let detail = "The worker is taken in charge on a day on which the Dote is valid.";
+            let detail = text!(
+                "The worker is taken in charge on a day on which the Dote is valid."
+                    / "Il lavoratore è preso in carico in un giorno in cui la Dote è valida."
+            );
             violations.push(Violation::new("/taken_charge_on", "outside_dote", detail));
         }
         if before.and_then(|before| before.taken_charge_on) != Some(taken) {
@@ -109,20 +141,32 @@ fn check_stay(
     }
     match (input.left_on, input.exit_reason) {
         (Some(_), None) => {
-            let detail = "Who left did so for a reason: state it.";
+            let detail =
+                text!("Who left did so for a reason: state it." / "Chi è uscito lo ha fatto per un motivo: indicarlo.");
             violations.push(Violation::new("/exit_reason", "required", detail));
         }
         (None, Some(_)) => {
-            violations.push(Violation::new("/left_on", "required", "State the day on which the worker left."));
+            violations.push(Violation::new(
+                "/left_on",
+                "required",
+                text!("State the day on which the worker left." / "Indicare il giorno in cui il lavoratore è uscito."),
+            ));
         }
         _ => {}
     }
     if let Some(left) = input.left_on {
         if left > terms.today {
-            violations.push(Violation::new("/left_on", "in_the_future", "The worker cannot have left in the future."));
+            violations.push(Violation::new(
+                "/left_on",
+                "in_the_future",
+                text!("The worker cannot have left in the future." / "Il lavoratore non può essere uscito nel futuro."),
+            ));
         }
         if input.taken_charge_on.is_some_and(|taken| left < taken) {
-            let detail = "The worker cannot have left before having been taken in charge.";
+            let detail = text!(
+                "The worker cannot have left before having been taken in charge."
+                    / "Il lavoratore non può essere uscito prima della presa in carico."
+            );
             violations.push(Violation::new("/left_on", "ends_before_start", detail));
         }
     }
@@ -137,11 +181,14 @@ pub fn check_taken<'a>(stay: &Stay, others: impl Iterator<Item = &'a Stay>, toda
     }
     let mut violations = Vec::new();
     if worker {
-        let detail = "The worker is in charge of an operator at this time already.";
+        let detail = text!(
+            "The worker is in charge of an operator at this time already."
+                / "Il lavoratore è già in carico a un operatore in questo periodo."
+        );
         violations.push(Violation::of_rule(WORKER_ONE_ACTIVE_DOTE, "/tax_code", detail));
     }
     if dote {
-        let detail = "The Dote is in use at this time already.";
+        let detail = text!("The Dote is in use at this time already." / "La Dote è già in uso in questo periodo.");
         violations.push(Violation::of_rule(WORKER_ONE_ACTIVE_DOTE, "/dote/number", detail));
     }
     if violations.is_empty() { Ok(()) } else { Err(Problem::new(Code::WorkerTaken).with(violations)) }
@@ -179,7 +226,11 @@ pub fn warnings(tax_code: &str, birth_year: i32, sex: Sex) -> Vec<ParticipantWar
         .map(|code| code.agrees_with(birth_year, sex))
         .unwrap_or_default()
         .into_iter()
-        .map(|warning| ParticipantWarning { code: warning.code(), detail: warning.detail_en() })
+        .map(|warning| ParticipantWarning {
+            code: warning.code(),
+            detail_en: warning.detail_en(),
+            detail_it: warning.detail_it(),
+        })
         .collect()
 }
 

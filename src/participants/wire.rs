@@ -159,9 +159,12 @@ pub struct ParticipantWarning {
     /// Stable code: `birth_year_mismatch` or `sex_mismatch`.
     #[schema(max_length = 40)]
     pub code: &'static str,
-    /// The same in words.
+    /// The same in words, in English.
     #[schema(max_length = 200)]
-    pub detail: &'static str,
+    pub detail_en: &'static str,
+    /// The same in Italian.
+    #[schema(max_length = 200)]
+    pub detail_it: &'static str,
 }
 
 /// Whose records are looked for. In a body, since a tax code must not stand in a URL.

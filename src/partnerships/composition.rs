@@ -15,6 +15,8 @@ use crate::rules_catalogue::{
     ACCREDITATION_DEFINITIVE, COHORT_MIN_SIZE, COHORT_ONE_CRISIS_COMPANY, COMPOSITION_MIN_SUBJECTS,
     COMPOSITION_OPERATOR_IN_CHARGE, COMPOSITION_OTHER_SUBJECTS, OPERATOR_ACCREDITED_ON_DATE, OPERATOR_SITE_IN_LOMBARDY,
 };
+use crate::text;
+use crate::text::{Language, Text};
 use crate::vocabularies::terms::MemberCategory;
 
 /// An organisation as a member on the day that is judged.
@@ -63,7 +65,7 @@ pub struct Missing {
     /// So much there is.
     pub present: i64,
     /// What it is, in words.
-    pub what: &'static str,
+    pub what: Text,
 }
 
 /// What one rule says.
@@ -74,7 +76,7 @@ pub struct Finding {
     /// What it says.
     pub verdict: RuleVerdict,
     /// Why so, in words.
-    pub detail: String,
+    pub detail: Text,
     /// What is missing, where it is violated.
     pub missing: Option<Missing>,
     /// The field of a partnership that it is about; empty where it is about the whole.
@@ -87,33 +89,38 @@ impl Finding {
         Self {
             rule,
             verdict: RuleVerdict::NotApplicable,
-            detail: "The call does not have this rule.".to_owned(),
+            detail: text!("The call does not have this rule." / "L'avviso non ha questa regola."),
             missing: None,
             pointer: "",
         }
     }
 
     /// A rule that wants at least so much of something.
-    pub fn at_least(rule: &'static str, what: &'static str, needed: u32, present: usize) -> Self {
+    pub fn at_least(rule: &'static str, what: Text, needed: u32, present: usize) -> Self {
         let (needed, present) = (i64::from(needed), i64::try_from(present).unwrap_or(i64::MAX));
-        let detail = format!("Needed: {needed} {what}; present: {present}.");
+        let detail = Text::new(
+            format_args!("Needed: {needed} {}; present: {present}.", what.get(Language::English)),
+            format_args!("Necessari: {needed} {}; presenti: {present}.", what.get(Language::Italian)),
+        );
         Self::of(rule, present >= needed, detail, Missing { needed, present, what })
     }
 
     /// A rule that wants something of all of several: `present` of `needed` have it.
-    fn of_all(rule: &'static str, what: &'static str, all: usize, lacking: &[&str]) -> Self {
+    fn of_all(rule: &'static str, what: Text, all: usize, lacking: &[&str]) -> Self {
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let missing = Missing { needed: count(all), present: count(all.saturating_sub(lacking.len())), what };
+        let (english, italian) = (what.get(Language::English), what.get(Language::Italian));
         let detail = if lacking.is_empty() {
-            format!("All {all} are {what}.")
+            Text::new(format_args!("All {all} are {english}."), format_args!("Tutti ({all}) sono {italian}."))
         } else {
-            format!("Not {what}: {}.", lacking.join(", "))
+            let names = lacking.join(", ");
+            Text::new(format_args!("Not {english}: {names}."), format_args!("Non sono {italian}: {names}."))
         };
+        let missing = Missing { needed: count(all), present: count(all.saturating_sub(lacking.len())), what };
         Self::of(rule, lacking.is_empty(), detail, missing)
     }
 
     /// A verdict.
-    pub fn of(rule: &'static str, holds: bool, detail: String, missing: Missing) -> Self {
+    pub fn of(rule: &'static str, holds: bool, detail: Text, missing: Missing) -> Self {
         let verdict = if holds { RuleVerdict::Satisfied } else { RuleVerdict::Violated };
         Self { rule, verdict, detail, missing: (!holds).then_some(missing), pointer: "" }
     }
@@ -155,9 +162,19 @@ pub fn check_composition(composition: &Composition<'_>, rules: &CallRules, today
         .filter(|code| !operator_codes.contains(code))
         .collect();
     vec![
-        Finding::at_least(COMPOSITION_MIN_SUBJECTS, "distinct subjects", rules.min_subjects, distinct.len()),
+        Finding::at_least(
+            COMPOSITION_MIN_SUBJECTS,
+            text!("distinct subjects" / "soggetti distinti"),
+            rules.min_subjects,
+            distinct.len(),
+        ),
         operator_in_charge(&operators, rules, today),
-        Finding::at_least(COMPOSITION_OTHER_SUBJECTS, "other subjects", rules.min_other_subjects, others.len()),
+        Finding::at_least(
+            COMPOSITION_OTHER_SUBJECTS,
+            text!("other subjects" / "altri soggetti"),
+            rules.min_other_subjects,
+            others.len(),
+        ),
         accredited(&operators, today),
         definitively_accredited(&operators, rules, today),
         site_in_lombardy(&operators, rules),
@@ -178,7 +195,10 @@ fn operator_in_charge(operators: &[&Subject<'_>], rules: &CallRules, today: Naiv
         .map(|subject| subject.tax_code)
         .collect::<BTreeSet<_>>()
         .len();
-    let what = "accredited operators that have taken a holder of a valid Dote in charge";
+    let what = text!(
+        "accredited operators that have taken a holder of a valid Dote in charge"
+            / "operatori accreditati che hanno in carico un titolare di Dote valida"
+    );
     Finding::at_least(COMPOSITION_OPERATOR_IN_CHARGE, what, 1, present)
 }
 
@@ -189,7 +209,12 @@ fn lacking<'a>(operators: &[&Subject<'a>], has: impl Fn(&Subject<'a>) -> bool) -
 /// Invariant 7, today.
 fn accredited(operators: &[&Subject<'_>], today: NaiveDate) -> Finding {
     let lacking = lacking(operators, |subject| holds(subject, today, false));
-    Finding::of_all(OPERATOR_ACCREDITED_ON_DATE, "operators accredited today", operators.len(), &lacking)
+    Finding::of_all(
+        OPERATOR_ACCREDITED_ON_DATE,
+        text!("operators accredited today" / "operatori oggi accreditati"),
+        operators.len(),
+        &lacking,
+    )
 }
 
 fn definitively_accredited(operators: &[&Subject<'_>], rules: &CallRules, today: NaiveDate) -> Finding {
@@ -197,7 +222,12 @@ fn definitively_accredited(operators: &[&Subject<'_>], rules: &CallRules, today:
         return Finding::not_applicable(ACCREDITATION_DEFINITIVE);
     }
     let lacking = lacking(operators, |subject| holds(subject, today, true));
-    Finding::of_all(ACCREDITATION_DEFINITIVE, "operators with definitive accreditation", operators.len(), &lacking)
+    Finding::of_all(
+        ACCREDITATION_DEFINITIVE,
+        text!("operators with definitive accreditation" / "operatori con accreditamento definitivo"),
+        operators.len(),
+        &lacking,
+    )
 }
 
 fn site_in_lombardy(operators: &[&Subject<'_>], rules: &CallRules) -> Finding {
@@ -205,7 +235,12 @@ fn site_in_lombardy(operators: &[&Subject<'_>], rules: &CallRules) -> Finding {
         return Finding::not_applicable(OPERATOR_SITE_IN_LOMBARDY);
     }
     let lacking = lacking(operators, |subject| subject.operates_in_lombardy);
-    Finding::of_all(OPERATOR_SITE_IN_LOMBARDY, "operators with a site in Lombardy", operators.len(), &lacking)
+    Finding::of_all(
+        OPERATOR_SITE_IN_LOMBARDY,
+        text!("operators with a site in Lombardy" / "operatori con una sede in Lombardia"),
+        operators.len(),
+        &lacking,
+    )
 }
 
 fn cohort_sizes(cohorts: &[CohortFacts], rules: &CallRules) -> Finding {
@@ -215,11 +250,16 @@ fn cohort_sizes(cohorts: &[CohortFacts], rules: &CallRules) -> Finding {
     match cohorts.iter().map(|cohort| cohort.workers).min() {
         Some(smallest) => {
             let present = usize::try_from(smallest).unwrap_or(usize::MAX);
-            Finding::at_least(COHORT_MIN_SIZE, "workers in the smallest cohort", needed, present)
+            Finding::at_least(
+                COHORT_MIN_SIZE,
+                text!("workers in the smallest cohort" / "lavoratori nel gruppo più piccolo"),
+                needed,
+                present,
+            )
         }
         None => Finding {
             verdict: RuleVerdict::Satisfied,
-            detail: "There is no cohort.".to_owned(),
+            detail: text!("There is no cohort." / "Non c'è alcun gruppo."),
             ..Finding::not_applicable(COHORT_MIN_SIZE)
         },
     }
@@ -234,8 +274,15 @@ fn crisis_companies(cohorts: &[CohortFacts], rules: &CallRules) -> Finding {
     let missing = Missing {
         needed: count(cohorts.len()),
         present: count(named),
-        what: "cohorts that name the company the workers come from",
+        what: text!(
+            "cohorts that name the company the workers come from"
+                / "gruppi che indicano l'impresa da cui provengono i lavoratori"
+        ),
     };
-    let detail = format!("{named} of {} cohorts name the company the workers come from.", cohorts.len());
+    let detail = text!(
+        "{named} of {} cohorts name the company the workers come from."
+            / "{named} gruppi su {} indicano l'impresa da cui provengono i lavoratori.",
+        cohorts.len()
+    );
     Finding::of(COHORT_ONE_CRISIS_COMPANY, named == cohorts.len(), detail, missing)
 }

@@ -16,17 +16,25 @@ use super::wire::{Decision, DecisionVerdict};
 use crate::calls::model::{Budget, Call};
 use crate::error::{Code, Problem, Violation};
 use crate::rules_catalogue::{CALL_ALLOCATION, GRANT_MAXIMUM, MONEY_ORDER};
+use crate::text;
+use crate::text::{Language, Text};
 use crate::vocabularies::terms::PartnershipState;
 
 /// Refuses a step that the state does not allow.
-pub fn within(state: PartnershipState, allowed: &[PartnershipState], step: &str) -> Result<(), Problem> {
+pub fn within(state: PartnershipState, allowed: &[PartnershipState], step: &Text) -> Result<(), Problem> {
     if allowed.contains(&state) {
         return Ok(());
     }
     let allowed = allowed.iter().map(|state| format!("`{state}`")).collect::<Vec<_>>().join(", ");
     Err(Problem::because(
         Code::WrongState,
-        format!("The partnership is `{state}`; it can be {step} while it is {allowed}."),
+        Text::new(
+            format_args!(
+                "The partnership is `{state}`; it can be {} while it is {allowed}.",
+                step.get(Language::English)
+            ),
+            format_args!("Il partenariato è `{state}`; può essere {} mentre è {allowed}.", step.get(Language::Italian)),
+        ),
     ))
 }
 
@@ -37,7 +45,7 @@ pub fn submit(
     network: &Network,
     today: NaiveDate,
 ) -> Result<Partnership, Problem> {
-    within(partnership.state, &[PartnershipState::Draft], "submitted")?;
+    within(partnership.state, &[PartnershipState::Draft], &text!("submitted" / "presentato"))?;
     let broken = violations(&check_submission(partnership, call, network, today));
     if !broken.is_empty() {
         return Err(Problem::invalid(broken));
@@ -54,7 +62,7 @@ pub fn decide(
     decision: &Decision,
     today: NaiveDate,
 ) -> Result<Partnership, Problem> {
-    within(partnership.state, &[PartnershipState::Submitted], "decided on")?;
+    within(partnership.state, &[PartnershipState::Submitted], &text!("decided on" / "deciso"))?;
     let decided = Partnership {
         decided_on: Some(today),
         decision_reason: decision.reason.clone(),
@@ -66,24 +74,32 @@ pub fn decide(
             return Ok(Partnership { state: PartnershipState::Rejected, granted_cents: None, ..decided });
         }
         (DecisionVerdict::Rejected, Some(_)) => {
-            let detail = "A rejection grants nothing: leave the field out.";
+            let detail = text!(
+                "A rejection grants nothing: leave the field out." / "Un rigetto non concede nulla: omettere il campo."
+            );
             return Err(Problem::invalid(vec![Violation::new("/granted_cents", "not_allowed", detail)]));
         }
         (DecisionVerdict::Approved, None) => {
-            let detail = "An approval states what is granted.";
+            let detail = text!("An approval states what is granted." / "Un'approvazione indica quanto è concesso.");
             return Err(Problem::invalid(vec![Violation::new("/granted_cents", "required", detail)]));
         }
         (DecisionVerdict::Approved, Some(granted)) => granted,
     };
     let mut broken = Vec::new();
     if granted > partnership.requested_cents {
-        let detail = format!("At most what was requested can be granted: {}.", euros(partnership.requested_cents));
+        let detail = text!(
+            "At most what was requested can be granted: {}." / "Può essere concesso al massimo quanto richiesto: {}.",
+            euros(partnership.requested_cents)
+        );
         broken.push(Violation::of_rule(MONEY_ORDER, "/granted_cents", detail));
     }
     if let Some(most) = call.rules.max_grant_cents
         && granted > most
     {
-        let detail = format!("The grant of one partnership is at most {}.", euros(most));
+        let detail = text!(
+            "The grant of one partnership is at most {}." / "Il contributo di un partenariato è al massimo {}.",
+            euros(most)
+        );
         broken.push(Violation::of_rule(GRANT_MAXIMUM, "/granted_cents", detail));
     }
     if !broken.is_empty() {
@@ -91,7 +107,11 @@ pub fn decide(
     }
     let remaining = budget.ok_or(Problem::new(Code::Internal))?.remaining_cents();
     if granted > remaining {
-        let detail = format!("Of the call's allocation {} remain to be granted.", euros(remaining));
+        let detail = text!(
+            "Of the call's allocation {} remain to be granted."
+                / "Della dotazione dell'avviso restano da concedere {}.",
+            euros(remaining)
+        );
         let violation = Violation::of_rule(CALL_ALLOCATION, "/granted_cents", detail.clone());
         return Err(Problem::because(Code::AllocationExceeded, detail).with(vec![violation]));
     }
@@ -105,7 +125,7 @@ pub fn activate(
     network: &Network,
     today: NaiveDate,
 ) -> Result<Partnership, Problem> {
-    within(partnership.state, &[PartnershipState::Approved], "activated")?;
+    within(partnership.state, &[PartnershipState::Approved], &text!("activated" / "avviato"))?;
     let mut findings = vec![check_activity(call, today)];
     findings.extend(check_composition(&network.composition(today), &call.rules, today));
     let broken = violations(&findings);
@@ -117,10 +137,11 @@ pub fn activate(
 
 /// Concludes it (conclusione), not before its first day.
 pub fn conclude(partnership: &Partnership, today: NaiveDate) -> Result<Partnership, Problem> {
-    within(partnership.state, &[PartnershipState::Active], "concluded")?;
+    within(partnership.state, &[PartnershipState::Active], &text!("concluded" / "concluso"))?;
     if today < partnership.starts_on {
-        let detail = format!(
-            "The partnership is `active`, but begins only on {}: until then it can be withdrawn, not concluded.",
+        let detail = text!(
+            "The partnership is `active`, but begins only on {}: until then it can be withdrawn, not concluded."
+                / "Il partenariato è `active`, ma inizia solo il {}: fino ad allora può essere ritirato, non concluso.",
             partnership.starts_on
         );
         return Err(Problem::because(Code::WrongState, detail));
@@ -131,7 +152,7 @@ pub fn conclude(partnership: &Partnership, today: NaiveDate) -> Result<Partnersh
 /// Withdraws it (ritiro). What was granted goes back to the call.
 pub fn withdraw(partnership: &Partnership, reason: Option<&str>, today: NaiveDate) -> Result<Partnership, Problem> {
     use PartnershipState as S;
-    within(partnership.state, &[S::Draft, S::Submitted, S::Approved, S::Active], "withdrawn")?;
+    within(partnership.state, &[S::Draft, S::Submitted, S::Approved, S::Active], &text!("withdrawn" / "ritirato"))?;
     Ok(Partnership {
         state: S::Withdrawn,
         withdrawn_on: Some(today),

@@ -19,6 +19,8 @@ use crate::identifiers::Cup;
 use crate::identity::Caller;
 use crate::ids::Id;
 use crate::rules_catalogue;
+use crate::text;
+use crate::text::Language;
 use crate::vocabularies::terms::PartnershipState;
 
 /// The steps of its life.
@@ -121,7 +123,7 @@ impl Resource for Partnerships {
         match &draft.change {
             Change::Write(input) => write(facts, draft, input, context),
             Change::Delete => {
-                lifecycle::within(led(draft)?.state, &[PartnershipState::Draft], "deleted")?;
+                lifecycle::within(led(draft)?.state, &[PartnershipState::Draft], &text!("deleted" / "eliminato"))?;
                 if facts.referenced.contains(&draft.meta.id) {
                     return Err(Problem::new(Code::StillReferenced));
                 }
@@ -166,7 +168,13 @@ fn led<'d>(draft: &'d Draft<'_, Partnerships>) -> Result<&'d Partnership, Proble
     if before.lead_organisation_id.uuid() == draft.caller.organisation {
         Ok(before)
     } else {
-        Err(Problem::because(Code::NotYours, "Only the organisation that leads the partnership may do this."))
+        Err(Problem::because(
+            Code::NotYours,
+            text!(
+                "Only the organisation that leads the partnership may do this."
+                    / "Solo il soggetto capofila del partenariato può farlo."
+            ),
+        ))
     }
 }
 
@@ -200,7 +208,10 @@ fn write(
     let mut violations = rules::check(input, call, context.today());
     let moved = before.is_some_and(|before| draft.refs.is_some_and(|id| id != before.call_id.uuid()));
     if moved {
-        let detail = "A partnership stays under its call: make another one.";
+        let detail = text!(
+            "A partnership stays under its call: make another one."
+                / "Un partenariato resta sotto il suo avviso: crearne un altro."
+        );
         violations.push(Violation::new("/call", "immutable", detail));
     }
     if call.is_none() {
@@ -214,7 +225,7 @@ fn write(
         return Ok(record.clone());
     }
     if let Some(before) = before {
-        lifecycle::within(before.state, &[PartnershipState::Draft], "edited")?;
+        lifecycle::within(before.state, &[PartnershipState::Draft], &text!("edited" / "modificato"))?;
     }
     match record {
         Some(record) if violations.is_empty() => Ok(record),
@@ -281,11 +292,13 @@ fn shown(finding: Finding) -> Option<wire::CompositionRule> {
         title_en: rule.title_en,
         title_it: rule.title_it,
         citation: rule.citation,
-        detail: finding.detail,
+        detail_en: finding.detail.get(Language::English).to_owned(),
+        detail_it: finding.detail.get(Language::Italian).to_owned(),
         missing: finding.missing.map(|missing| wire::MissingPart {
             needed: missing.needed,
             present: missing.present,
-            what: missing.what,
+            what_en: missing.what.get(Language::English).to_owned(),
+            what_it: missing.what.get(Language::Italian).to_owned(),
         }),
     })
 }

@@ -11,6 +11,7 @@ use crate::calls::rules::no_repeats;
 use crate::error::Violation;
 use crate::identifiers::Cup;
 use crate::rules_catalogue::{CALL_OPEN, GRANT_MAXIMUM, MONEY_ORDER, PARTNERSHIP_MAX_LIFE, PARTNERSHIP_WITHIN_CALL};
+use crate::text;
 use crate::vocabularies::checks;
 
 /// When a partnership lives, and what it costs.
@@ -47,7 +48,7 @@ pub fn check(input: &PartnershipInput, call: Option<&Call>, today: NaiveDate) ->
     if let Some(cup) = &input.cup
         && let Err(reason) = Cup::parse(cup)
     {
-        violations.push(Violation::new("/cup", reason.code(), reason.detail_en()));
+        violations.push(Violation::new("/cup", reason.code(), reason.text()));
     }
     checks::known("ateco-2007", "/ateco", input.ateco.as_deref(), today, &mut violations);
     for (index, province) in input.provinces.iter().enumerate() {
@@ -55,7 +56,11 @@ pub fn check(input: &PartnershipInput, call: Option<&Call>, today: NaiveDate) ->
     }
     no_repeats("/provinces", &input.provinces, &mut violations);
     if input.ends_on < input.starts_on {
-        violations.push(Violation::new("/ends_on", "ends_before_start", "The last day lies before the first."));
+        violations.push(Violation::new(
+            "/ends_on",
+            "ends_before_start",
+            text!("The last day lies before the first." / "L'ultimo giorno precede il primo."),
+        ));
     }
     let plan = Plan {
         starts_on: input.starts_on,
@@ -91,11 +96,18 @@ fn money_order(plan: &Plan) -> Finding {
     let granted = granted_cents.unwrap_or(0);
     let holds = granted <= requested_cents && requested_cents <= budget_cents;
     let detail = if holds {
-        "Granted, requested and budget are in order.".to_owned()
+        text!("Granted, requested and budget are in order." / "Concesso, richiesto e costo complessivo sono in ordine.")
     } else {
-        "The grant cannot be more than was requested, nor this more than the budget.".to_owned()
+        text!(
+            "The grant cannot be more than was requested, nor this more than the budget."
+                / "Il concesso non può superare il richiesto, né questo il costo complessivo."
+        )
     };
-    let missing = Missing { needed: requested_cents, present: budget_cents, what: "cents of budget" };
+    let missing = Missing {
+        needed: requested_cents,
+        present: budget_cents,
+        what: text!("cents of budget" / "centesimi di costo complessivo"),
+    };
     Finding::of(MONEY_ORDER, holds, detail, missing).at("/requested_cents")
 }
 
@@ -103,13 +115,19 @@ fn money_order(plan: &Plan) -> Finding {
 fn within_call(plan: &Plan, call: &Call) -> Finding {
     let early = plan.starts_on < call.activities_from;
     let late = plan.ends_on > call.activities_to;
-    let detail = format!(
-        "The call's activities take place from {} to {}, and the partnership lives within that time.",
-        call.activities_from, call.activities_to
+    let detail = text!(
+        "The call's activities take place from {} to {}, and the partnership lives within that time."
+            / "Le attività dell'avviso si svolgono dal {} al {}, e il partenariato dura entro quel tempo.",
+        call.activities_from,
+        call.activities_to
     );
     let outside = |from: NaiveDate, to: NaiveDate| (to - from).num_days().max(0);
     let days = outside(plan.starts_on, call.activities_from) + outside(call.activities_to, plan.ends_on);
-    let missing = Missing { needed: 0, present: days, what: "days outside the call's activities" };
+    let missing = Missing {
+        needed: 0,
+        present: days,
+        what: text!("days outside the call's activities" / "giorni fuori dalle attività dell'avviso"),
+    };
     Finding::of(PARTNERSHIP_WITHIN_CALL, !early && !late, detail, missing).at(if early {
         "/starts_on"
     } else {
@@ -123,8 +141,15 @@ fn max_life(plan: &Plan, call: &Call) -> Finding {
     };
     // The first day that is too late: a year that begins on 1 September ends on 31 August.
     let bound = plan.starts_on.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX);
-    let detail = format!("A partnership lasts at most {months} months: it has to end before {bound}.");
-    let missing = Missing { needed: 0, present: (plan.ends_on - bound).num_days() + 1, what: "days too many" };
+    let detail = text!(
+        "A partnership lasts at most {months} months: it has to end before {bound}."
+            / "Un partenariato dura al massimo {months} mesi: deve terminare prima del {bound}."
+    );
+    let missing = Missing {
+        needed: 0,
+        present: (plan.ends_on - bound).num_days() + 1,
+        what: text!("days too many" / "giorni di troppo"),
+    };
     Finding::of(PARTNERSHIP_MAX_LIFE, plan.ends_on < bound, detail, missing).at("/ends_on")
 }
 
@@ -133,24 +158,38 @@ fn max_grant(plan: &Plan, call: &Call) -> Finding {
         return Finding::not_applicable(GRANT_MAXIMUM);
     };
     let asked = plan.granted_cents.unwrap_or(plan.requested_cents);
-    let detail = format!("The grant of one partnership is at most {}.", euros(most));
-    let missing = Missing { needed: most, present: asked, what: "cents of grant" };
+    let detail = text!(
+        "The grant of one partnership is at most {}." / "Il contributo di un partenariato è al massimo {}.",
+        euros(most)
+    );
+    let missing = Missing { needed: most, present: asked, what: text!("cents of grant" / "centesimi di contributo") };
     Finding::of(GRANT_MAXIMUM, asked <= most, detail, missing).at("/requested_cents")
 }
 
 /// Invariant 14: whether the call took applications on the day of submission.
 pub fn check_window(call: &Call, day: NaiveDate) -> Finding {
     let (from, to) = (call.applications_from, call.applications_to);
-    let detail = format!("The call takes applications from {from} to {to}.");
-    let missing =
-        Missing { needed: 1, present: i64::from(call.takes_applications_on(day)), what: "days within the window" };
+    let detail =
+        text!("The call takes applications from {from} to {to}." / "L'avviso accetta domande dal {from} al {to}.");
+    let missing = Missing {
+        needed: 1,
+        present: i64::from(call.takes_applications_on(day)),
+        what: text!("days within the window" / "giorni nel termine"),
+    };
     Finding::of(CALL_OPEN, call.takes_applications_on(day), detail, missing)
 }
 
 /// Invariant 14: whether the call takes new activity on a day.
 pub fn check_activity(call: &Call, day: NaiveDate) -> Finding {
-    let detail = format!("The call takes new activity until {}.", call.activities_to);
-    let missing = Missing { needed: 1, present: i64::from(call.is_open_on(day)), what: "days until the call's end" };
+    let detail = text!(
+        "The call takes new activity until {}." / "L'avviso accetta nuove attività fino al {}.",
+        call.activities_to
+    );
+    let missing = Missing {
+        needed: 1,
+        present: i64::from(call.is_open_on(day)),
+        what: text!("days until the call's end" / "giorni fino al termine dell'avviso"),
+    };
     Finding::of(CALL_OPEN, call.is_open_on(day), detail, missing)
 }
 

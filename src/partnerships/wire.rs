@@ -206,9 +206,12 @@ pub struct CompositionRule {
     /// Where the rule comes from.
     #[schema(max_length = 300)]
     pub citation: &'static str,
-    /// Why the verdict is so.
+    /// Why the verdict is so, in English.
     #[schema(max_length = 10000)]
-    pub detail: String,
+    pub detail_en: String,
+    /// The same in Italian.
+    #[schema(max_length = 10000)]
+    pub detail_it: String,
     /// What is missing; null where the rule is not violated.
     pub missing: Option<MissingPart>,
 }
@@ -222,9 +225,12 @@ pub struct MissingPart {
     /// So much there is.
     #[schema(minimum = 0, maximum = 9_000_000_000_000_i64)]
     pub present: i64,
-    /// Of what, in words.
+    /// Of what, in English.
     #[schema(max_length = 200)]
-    pub what: &'static str,
+    pub what_en: String,
+    /// The same in Italian.
+    #[schema(max_length = 200)]
+    pub what_it: String,
 }
 
 list_filter! {

@@ -154,6 +154,8 @@ fn whatever_else_is_sent_gets_the_answer_of_a_wrong_secret() {
         headed(|header| header.jku = Some("http://127.0.0.1:1/keys".to_owned())),
         headed(|header| header.x5u = Some("http://127.0.0.1:1/keys".to_owned())),
         headed(|header| header.cty = Some("JWT".to_owned())),
+        raw(json!({"alg": "ES256", "kid": "k", "jwk": jwk}), claims("jwk")),
+        raw(json!({"alg": "ES256", "kid": "k", "x5c": ["AA"]}), claims("x5c")),
         with("iss", json!("other")),
         with("sub", json!("other")),
         with("sub", json!("nobody")),
@@ -236,7 +238,21 @@ fn only_public_keys_that_are_fit_are_registered() {
     ] {
         assert_eq!(read(unfit), Err(KeyError::Unfit("k".to_owned())));
     }
-    assert_eq!(read(short), Err(KeyError::Unfit("short".to_owned())));
+    assert_eq!(read(short.clone()), Err(KeyError::Unfit("short".to_owned())));
+    // Zeros before a short modulus do not make it longer, and an exponent has to be one.
+    let mut padded = short;
+    let modulus = BASE64_URL_SAFE_NO_PAD.decode(padded["n"].as_str().unwrap()).unwrap();
+    padded["n"] = json!(BASE64_URL_SAFE_NO_PAD.encode([vec![0; 128], modulus].concat()));
+    assert_eq!(read(padded), Err(KeyError::Unfit("short".to_owned())));
+    let (_, rsa) = rsa_key("rsa", "PS256", 2048);
+    assert_eq!(read(rsa.clone()), Ok(()));
+    for exponent in ["AQ", "Ag", "AA", ""] {
+        let mut key = rsa.clone();
+        key["e"] = json!(exponent);
+        assert_eq!(read(key), Err(KeyError::Unfit("rsa".to_owned())), "{exponent}");
+    }
+    let off_the_curve = with("y", json!(BASE64_URL_SAFE_NO_PAD.encode([7; 32])));
+    assert_eq!(read(off_the_curve), Err(KeyError::Unfit("k".to_owned())));
     assert_eq!(read(with("kid", json!(""))), Err(KeyError::NoName));
     assert_eq!(read_keys(&json!({"keys": [ec, ec]}).to_string()).map(drop), Err(KeyError::NoName));
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::http::Answer;
 use crate::support::postgres::Database;
+use crate::support::service::Client;
 use crate::support::{Service, World};
 
 fn produce() -> Vec<(Code, Answer)> {
@@ -169,6 +170,72 @@ fn every_code_is_produced_by_a_request_and_its_body_is_as_it_always_was() {
         assert!(bodies.contains_key(code.as_str()), "{}: produce it here", code.as_str());
     }
     insta::assert_json_snapshot!("problems", bodies);
+}
+
+/// The same refusals in the other language: every word that people read is another one.
+#[test]
+fn whatever_is_refused_is_refused_in_italian_as_well() {
+    let world = World::new();
+    let draft = world.draft("italian", 1);
+    let partnership = format!("/v1/partnerships/{}", draft.id);
+    let ask = |client: &Client, language: &str, method: &str, path: &str, body: &str| {
+        let media = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        client.send(method, path, &[("content-type", media), ("if-match", "*"), ("accept-language", language)], body)
+    };
+    let refusals = [
+        (
+            &world.region,
+            "POST",
+            "/v1/calls",
+            r#"{"code": 1, "titel": "x", "allocation_cents": -1, "applications_from": "2012-02-30"}"#,
+        ),
+        (&world.region, "POST", "/v1/calls", "{"),
+        (&world.operator, "POST", "/v1/calls", "{}"),
+        (
+            &world.operator,
+            "GET",
+            "/v1/partnerships?limit=0&sort=x&lmit=1&state=activ&starts_from=2013-01-01&starts_to=2012-01-01",
+            "",
+        ),
+        (&world.operator, "GET", "/v1/changes?cursor=x", ""),
+        (&world.operator, "GET", "/v1/partnerships/1", ""),
+        (&world.operator, "POST", partnership.as_str(), ""),
+        (
+            &world.operator,
+            "POST",
+            "/v1/partnerships",
+            r#"{"call": {"external_id": "nothing"}, "title": "x", "provinces": ["MI"], "starts_on": "2012-09-01", "ends_on": "2012-08-01", "budget_cents": 1, "requested_cents": 2, "ateco": "99.99.99"}"#,
+        ),
+        (&world.operator, "PATCH", partnership.as_str(), r#"{"external_id": "other", "requested_cents": 99999999999}"#),
+        (
+            &world.second,
+            "POST",
+            "/v1/members",
+            r#"{"partnership": {"id": "01890000-0000-7000-8000-000000000000"}, "organisation": {"tax_code": "1"}, "category": "company", "joined_on": "2012-07-10"}"#,
+        ),
+        (&world.region, "POST", &format!("{partnership}/decision"), r#"{"verdict": "approved"}"#),
+        (&world.operator, "POST", &format!("{partnership}/conclusion"), ""),
+    ];
+    let mut told = 0;
+    for (client, method, path, body) in refusals {
+        let [english, italian] = ["en", "it"].map(|language| ask(client, language, method, path, body));
+        assert!(english.status >= 400 && english.status < 500, "{method} {path}: {english}");
+        assert_eq!((english.status, english.code()), (italian.status, italian.code()));
+        assert_eq!((english.header("content-language"), italian.header("content-language")), (Some("en"), Some("it")));
+        assert_eq!(italian.header("vary"), Some("Accept-Language"));
+        assert_eq!(english.violations(), italian.violations(), "codes are the same in every language");
+        let (english, italian) = (english.json(), italian.json());
+        assert_ne!(english["title"], italian["title"]);
+        let details = |problem: &Value| -> Vec<Value> {
+            let errors = problem["errors"].as_array().into_iter().flatten().map(|error| error["detail"].clone());
+            problem.get("detail").cloned().into_iter().chain(errors).collect()
+        };
+        for (english, italian) in details(&english).iter().zip(details(&italian)) {
+            assert_ne!(*english, italian);
+            told += 1;
+        }
+    }
+    assert!(told >= 25, "{told}");
 }
 
 #[test]

@@ -9,6 +9,8 @@ use crate::error::Violation;
 use crate::organisations::model::{AccreditationKind, Organisation};
 use crate::partnerships::model::Partnership;
 use crate::rules_catalogue::{ACTION_WITHIN_CALL, ACTION_WITHIN_PARTNERSHIP, OPERATOR_ACCREDITED_ON_DATE};
+use crate::text;
+use crate::text::Text;
 
 /// A period that may have no end yet.
 pub type Period = (NaiveDate, Option<NaiveDate>);
@@ -37,23 +39,38 @@ pub fn first_gap(periods: &[Period], from: NaiveDate, to: NaiveDate) -> Option<N
 /// Planned, begun and ended in this order, and nothing begun or ended in the future.
 pub fn check_order(input: &ActionInput, today: NaiveDate, violations: &mut Vec<Violation>) {
     if input.started_on.is_some_and(|started| started < input.planned_on) {
-        let detail = "It begins no earlier than planned: correct the planned day as well.";
+        let detail = text!(
+            "It begins no earlier than planned: correct the planned day as well."
+                / "Non inizia prima del giorno previsto: correggere anche il giorno previsto."
+        );
         violations.push(Violation::new("/started_on", "starts_before_planned", detail));
     }
     if let (Some(started), Some(ended)) = (input.started_on, input.ended_on)
         && ended < started
     {
-        violations.push(Violation::new("/ended_on", "ends_before_start", "The last day lies before the first."));
+        violations.push(Violation::new(
+            "/ended_on",
+            "ends_before_start",
+            text!("The last day lies before the first." / "L'ultimo giorno precede il primo."),
+        ));
     }
     for (pointer, day) in stated(input) {
         if day > today && pointer != "/planned_on" {
-            violations.push(Violation::new(pointer, "in_the_future", "The day has not come yet."));
+            violations.push(Violation::new(
+                pointer,
+                "in_the_future",
+                text!("The day has not come yet." / "Il giorno non è ancora arrivato."),
+            ));
         }
     }
     for (index, deliverable) in input.deliverables.iter().enumerate() {
         if deliverable.dated_on > today {
             let pointer = format!("/deliverables/{index}/dated_on");
-            violations.push(Violation::new(pointer, "in_the_future", "The day has not come yet."));
+            violations.push(Violation::new(
+                pointer,
+                "in_the_future",
+                text!("The day has not come yet." / "Il giorno non è ancora arrivato."),
+            ));
         }
     }
 }
@@ -61,9 +78,11 @@ pub fn check_order(input: &ActionInput, today: NaiveDate, violations: &mut Vec<V
 /// Every date lies within the partnership's life.
 pub fn check_life(input: &ActionInput, partnership: &Partnership, violations: &mut Vec<Violation>) {
     for (pointer, day) in stated(input).filter(|(_, day)| !partnership.lives_on(*day)) {
-        let detail = format!(
-            "The partnership lives from {} to {}; {day} lies outside.",
-            partnership.starts_on, partnership.ends_on
+        let detail = text!(
+            "The partnership lives from {} to {}; {day} lies outside."
+                / "Il partenariato dura dal {} al {}; {day} ne è fuori.",
+            partnership.starts_on,
+            partnership.ends_on
         );
         violations.push(Violation::of_rule(ACTION_WITHIN_PARTNERSHIP, pointer, detail));
     }
@@ -73,9 +92,11 @@ pub fn check_life(input: &ActionInput, partnership: &Partnership, violations: &m
 pub fn check_window(input: &ActionInput, call: &Call, violations: &mut Vec<Violation>) {
     let window = call.activities_from..=call.activities_to;
     for (pointer, day) in stated(input).filter(|(_, day)| !window.contains(day)) {
-        let detail = format!(
-            "The call's activities take place from {} to {}; {day} lies outside.",
-            call.activities_from, call.activities_to
+        let detail = text!(
+            "The call's activities take place from {} to {}; {day} lies outside."
+                / "Le attività dell'avviso si svolgono dal {} al {}; {day} ne è fuori.",
+            call.activities_from,
+            call.activities_to
         );
         violations.push(Violation::of_rule(ACTION_WITHIN_CALL, pointer, detail));
     }
@@ -83,23 +104,34 @@ pub fn check_window(input: &ActionInput, call: &Call, violations: &mut Vec<Viola
 
 /// The performer is a member on every date, from the first day to the last.
 pub fn check_membership(input: &ActionInput, given: &Given<'_>, violations: &mut Vec<Violation>) {
-    let mut break_rule = |pointer: &str, detail: String| {
+    let mut break_rule = |pointer: &str, detail: Text| {
         violations.push(Violation::of_rule(ACTION_WITHIN_PARTNERSHIP, pointer, detail));
     };
     if given.memberships.is_empty() {
-        let detail = "The organisation that performs the action is no member of the partnership.";
-        return break_rule("/performer", detail.to_owned());
+        let detail = text!(
+            "The organisation that performs the action is no member of the partnership."
+                / "Il soggetto che svolge l'azione non fa parte del partenariato."
+        );
+        return break_rule("/performer", detail);
     }
     let periods: Vec<Period> = given.memberships.iter().map(|member| (member.joined_on, member.left_on)).collect();
     let mut complete = true;
     for (pointer, day) in stated(input).filter(|(_, day)| first_gap(&periods, *day, *day).is_some()) {
         complete = false;
-        break_rule(pointer, format!("The organisation that performs the action is no member on {day}."));
+        break_rule(
+            pointer,
+            text!(
+                "The organisation that performs the action is no member on {day}."
+                    / "Il soggetto che svolge l'azione non fa parte del partenariato il {day}."
+            ),
+        );
     }
     let (from, to) = input.period();
     if let Some(day) = first_gap(&periods, from, to).filter(|_| complete) {
-        let detail =
-            format!("The organisation that performs the action is no member on {day}, between its first and last day.");
+        let detail = text!(
+            "The organisation that performs the action is no member on {day}, between its first and last day."
+                / "Il soggetto che svolge l'azione non fa parte del partenariato il {day}, tra il primo e l'ultimo giorno."
+        );
         break_rule("/ended_on", detail);
     }
 }
@@ -135,8 +167,17 @@ pub fn check_accreditation(
             Some(started) if day == started => "/started_on",
             Some(_) => "/ended_on",
         };
-        let firm = if definitive_only { "definitively " } else { "" };
-        let detail = format!("The operator that performs the action is not {firm}accredited on {day}.");
+        let detail = if definitive_only {
+            text!(
+                "The operator that performs the action is not definitively accredited on {day}."
+                    / "L'operatore che svolge l'azione non ha l'accreditamento definitivo il {day}."
+            )
+        } else {
+            text!(
+                "The operator that performs the action is not accredited on {day}."
+                    / "L'operatore che svolge l'azione non è accreditato il {day}."
+            )
+        };
         violations.push(Violation::of_rule(OPERATOR_ACCREDITED_ON_DATE, pointer, detail));
     }
 }

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use crate::actions::details::{Details, ProfessionCode, ProvinceCode};
 use crate::error::Violation;
 use crate::identifiers::{OrganisationTaxCode, Profession};
+use crate::text;
 use crate::vocabularies::checks;
 
 /// Checks the codes in the details. Codes of vocabularies are judged on `day`.
@@ -22,7 +23,7 @@ pub fn check(details: &Details, day: NaiveDate, today: NaiveDate, violations: &m
         Details::WorkerAggregation(it) => {
             check_tax_code("/details/crisis_company_tax_code", &it.crisis_company_tax_code, violations);
             if it.agreement_on.is_some_and(|agreement| agreement > today) {
-                let detail = "The day has not come yet.";
+                let detail = text!("The day has not come yet." / "Il giorno non è ancora arrivato.");
                 violations.push(Violation::new("/details/agreement_on", "in_the_future", detail));
             }
         }
@@ -42,7 +43,7 @@ pub fn check(details: &Details, day: NaiveDate, today: NaiveDate, violations: &m
         Details::IncomeSupport(it) => {
             check_tax_code("/details/payer_tax_code", &it.payer_tax_code, violations);
             if it.to_on < it.from_on {
-                let detail = "The last day lies before the first.";
+                let detail = text!("The last day lies before the first." / "L'ultimo giorno precede il primo.");
                 violations.push(Violation::new("/details/to_on", "ends_before_start", detail));
             }
         }
@@ -59,7 +60,7 @@ fn check_ateco(code: Option<&str>, day: NaiveDate, violations: &mut Vec<Violatio
 
 fn check_tax_code(pointer: &str, code: &str, violations: &mut Vec<Violation>) {
     if let Err(reason) = OrganisationTaxCode::parse(code) {
-        violations.push(Violation::new(pointer, reason.code(), reason.detail_en()));
+        violations.push(Violation::new(pointer, reason.code(), reason.text()));
     }
 }
 
@@ -78,9 +79,13 @@ fn check_each<'a>(
     for (index, ProfessionCode(code)) in codes.enumerate() {
         let pointer = format!("{pointer}/{index}{member}");
         if let Err(reason) = Profession::parse(code) {
-            violations.push(Violation::new(pointer, reason.code(), reason.detail_en()));
+            violations.push(Violation::new(pointer, reason.code(), reason.text()));
         } else if !seen.insert(code) {
-            violations.push(Violation::new(pointer, "repeated_item", "The profession stands here already."));
+            violations.push(Violation::new(
+                pointer,
+                "repeated_item",
+                text!("The profession stands here already." / "La professione è già indicata qui."),
+            ));
         }
     }
 }
@@ -91,7 +96,11 @@ fn check_provinces(codes: &[ProvinceCode], day: NaiveDate, violations: &mut Vec<
         let pointer = format!("/details/provinces/{index}");
         checks::known("provinces", &pointer, Some(code), day, violations);
         if !seen.insert(code) {
-            violations.push(Violation::new(pointer, "repeated_item", "The province stands here already."));
+            violations.push(Violation::new(
+                pointer,
+                "repeated_item",
+                text!("The province stands here already." / "La provincia è già indicata qui."),
+            ));
         }
     }
 }
@@ -100,7 +109,10 @@ fn check_provinces(codes: &[ProvinceCode], day: NaiveDate, violations: &mut Vec<
 fn check_isced_field(code: Option<&str>, violations: &mut Vec<Violation>) {
     let broad = code.and_then(|code| code.get(..2)).and_then(|broad| broad.parse::<u8>().ok());
     if code.is_some() && broad.is_none_or(|broad| broad > 10) {
-        let detail = "The first two digits are a broad field of ISCED-F 2013: 00 to 10.";
+        let detail = text!(
+            "The first two digits are a broad field of ISCED-F 2013: 00 to 10."
+                / "Le prime due cifre sono un settore ampio di ISCED-F 2013: da 00 a 10."
+        );
         violations.push(Violation::new("/details/isced_field", "unknown_code", detail));
     }
 }

@@ -32,6 +32,8 @@ use crate::members::model::Member;
 use crate::organisations::model::Organisation;
 use crate::partnerships::model::Partnership;
 use crate::rules_catalogue::{CALL_CORRECTIONS, CALL_OPEN, RECORD_ACCOUNTED, RECORD_OWN};
+use crate::text;
+use crate::text::Text;
 use crate::vocabularies::checks;
 use crate::vocabularies::terms::{ActionStatus, PartnershipState};
 
@@ -85,8 +87,15 @@ pub fn check_own(performer: Uuid, caller: Uuid) -> Result<(), Problem> {
     if performer == caller {
         return Ok(());
     }
-    let detail = "Each member of a partnership writes the actions that it performs itself.";
-    Err(Problem::because(Code::NotYours, detail).with(vec![Violation::of_rule(RECORD_OWN, "/performer", detail)]))
+    let detail = text!(
+        "Each member of a partnership writes the actions that it performs itself."
+            / "Ogni soggetto del partenariato scrive le azioni che svolge esso stesso."
+    );
+    Err(Problem::because(Code::NotYours, detail.clone()).with(vec![Violation::of_rule(
+        RECORD_OWN,
+        "/performer",
+        detail,
+    )]))
 }
 
 /// Invariant 13: what was accounted for is corrected by a rectification.
@@ -94,8 +103,11 @@ pub fn check_not_accounted(action: &Action) -> Result<(), Problem> {
     if action.status != ActionStatus::Accounted {
         return Ok(());
     }
-    let detail = "The action is `accounted`; it is corrected by a new action that rectifies it.";
-    Err(Problem::because(Code::WrongState, detail).with(vec![Violation::of_rule(RECORD_ACCOUNTED, "", detail)]))
+    let detail = text!(
+        "The action is `accounted`; it is corrected by a new action that rectifies it."
+            / "L'azione è `accounted`; si corregge con una nuova azione che la rettifica."
+    );
+    Err(Problem::because(Code::WrongState, detail.clone()).with(vec![Violation::of_rule(RECORD_ACCOUNTED, "", detail)]))
 }
 
 /// New actions need an active partnership; corrections may also come when it is concluded.
@@ -104,11 +116,17 @@ pub fn check_state(state: PartnershipState, undertaking: Undertaking) -> Result<
         (PartnershipState::Active, _) | (PartnershipState::Concluded, Undertaking::Correction) => Ok(()),
         (_, Undertaking::Activity) => Err(Problem::because(
             Code::WrongState,
-            format!("The partnership is `{state}`; new actions are recorded while it is active."),
+            text!(
+                "The partnership is `{state}`; new actions are recorded while it is active."
+                    / "Il partenariato è `{state}`; le nuove azioni si registrano mentre è attivo."
+            ),
         )),
         (_, Undertaking::Correction) => Err(Problem::because(
             Code::WrongState,
-            format!("The partnership is `{state}`; actions change while it is active or concluded."),
+            text!(
+                "The partnership is `{state}`; actions change while it is active or concluded."
+                    / "Il partenariato è `{state}`; le azioni si modificano mentre è attivo o concluso."
+            ),
         )),
     }
 }
@@ -119,12 +137,18 @@ pub fn check_call(call: &Call, undertaking: Undertaking, today: NaiveDate) -> Op
         Undertaking::Activity if !call.is_open_on(today) => Some(Violation::of_rule(
             CALL_OPEN,
             "/partnership",
-            format!("The call takes new activity until {}.", call.activities_to),
+            text!(
+                "The call takes new activity until {}." / "L'avviso accetta nuove attività fino al {}.",
+                call.activities_to
+            ),
         )),
         Undertaking::Correction if !call.takes_corrections_on(today) => Some(Violation::of_rule(
             CALL_CORRECTIONS,
             "",
-            format!("The call takes corrections until {}.", call.reporting_deadline),
+            text!(
+                "The call takes corrections until {}." / "L'avviso accetta correzioni fino al {}.",
+                call.reporting_deadline
+            ),
         )),
         _ => None,
     }
@@ -145,7 +169,10 @@ pub fn check(input: &ActionInput, given: &Given<'_>) -> Vec<Violation> {
     workers::check(input, given, &mut violations);
     checks::known("municipalities", "/municipality", input.municipality.as_deref(), input.planned_on, &mut violations);
     if input.evidence.as_deref().is_some_and(PersonTaxCode::looks_like) {
-        let detail = "A tax code must not stand in a reference to evidence: it would be kept in the clear.";
+        let detail = text!(
+            "A tax code must not stand in a reference to evidence: it would be kept in the clear."
+                / "Un codice fiscale non deve comparire in un riferimento alla documentazione: sarebbe conservato in chiaro."
+        );
         violations.push(Violation::new("/evidence", "personal_data", detail));
     }
     if let Some(partnership) = given.partnership {
@@ -170,7 +197,7 @@ pub fn check(input: &ActionInput, given: &Given<'_>) -> Vec<Violation> {
 fn check_kind(input: &ActionInput, call: &Call, violations: &mut Vec<Violation>) {
     if !call.rules.action_kinds.contains(&input.details.kind()) {
         let kinds: Vec<&str> = call.rules.action_kinds.iter().map(|kind| kind.as_str()).collect();
-        let detail = format!("The call admits: {}.", kinds.join(", "));
+        let detail = text!("The call admits: {}." / "L'avviso ammette: {}.", kinds.join(", "));
         violations.push(Violation::new("/details/kind", "not_allowed", detail));
     }
 }
@@ -178,32 +205,43 @@ fn check_kind(input: &ActionInput, call: &Call, violations: &mut Vec<Violation>)
 /// Cohort and rectified action belong to the same partnership; what is rectified may be.
 fn check_place(partnership: &Partnership, given: &Given<'_>, violations: &mut Vec<Violation>) {
     if given.before.is_some_and(|before| before.partnership_id.uuid() != partnership.meta.id) {
-        let detail = "An action stays in its partnership.";
+        let detail = text!("An action stays in its partnership." / "Un'azione resta nel suo partenariato.");
         violations.push(Violation::new("/partnership", "immutable", detail));
     }
     if given.cohort.is_some_and(|cohort| cohort.partnership_id.uuid() != partnership.meta.id) {
-        let detail = "The cohort belongs to another partnership.";
+        let detail =
+            text!("The cohort belongs to another partnership." / "Il gruppo appartiene a un altro partenariato.");
         violations.push(Violation::new("/cohort", "other_partnership", detail));
     }
     let rectified_id = given.rectified.map(|rectified| rectified.meta.id);
     if given.before.is_some_and(|before| before.rectifies_id.map(crate::ids::Id::uuid) != rectified_id) {
-        let detail = "What an action rectifies stays the same.";
+        let detail = text!("What an action rectifies stays the same." / "Ciò che un'azione rettifica non cambia.");
         violations.push(Violation::new("/rectifies", "immutable", detail));
     }
     let Some(rectified) = given.rectified else {
         return;
     };
-    let mut break_rule = |detail: &str| violations.push(Violation::of_rule(RECORD_ACCOUNTED, "/rectifies", detail));
+    let mut break_rule = |detail: Text| violations.push(Violation::of_rule(RECORD_ACCOUNTED, "/rectifies", detail));
     if rectified.status != ActionStatus::Accounted {
-        break_rule("The action is not accounted for yet: change it itself.");
+        break_rule(text!(
+            "The action is not accounted for yet: change it itself."
+                / "L'azione non è ancora rendicontata: modificarla direttamente."
+        ));
     }
     if rectified.partnership_id.uuid() != partnership.meta.id {
-        break_rule("The action belongs to another partnership.");
+        break_rule(text!(
+            "The action belongs to another partnership." / "L'azione appartiene a un altro partenariato."
+        ));
     }
     if given.performer.is_some_and(|performer| rectified.performer_organisation_id.uuid() != performer.meta.id) {
-        break_rule("The action was performed by another organisation.");
+        break_rule(text!(
+            "The action was performed by another organisation." / "L'azione è stata svolta da un altro soggetto."
+        ));
     }
     if given.rectified_already {
-        break_rule("Another action rectifies it already: rectify or change that one.");
+        break_rule(text!(
+            "Another action rectifies it already: rectify or change that one."
+                / "Un'altra azione la rettifica già: rettificare o modificare quella."
+        ));
     }
 }

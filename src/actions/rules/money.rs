@@ -6,6 +6,7 @@ use crate::calls::model::CallRules;
 use crate::error::Violation;
 use crate::partnerships::model::Partnership;
 use crate::rules_catalogue::{ACTION_COMPLEMENTARY_OWN_RESOURCES, MONEY_AMOUNT, MONEY_ORDER, RECORD_ACCOUNTED};
+use crate::text;
 use crate::vocabularies::terms::{ActionStatus, Financing};
 
 /// Sum of the lines, in euro cents; `None` where it is larger than any sum of money.
@@ -23,12 +24,19 @@ pub fn check_lines(lines: &[CostLine], violations: &mut Vec<Violation>) {
             violations.push(Violation::of_rule(
                 MONEY_AMOUNT,
                 format!("/cost_lines/{index}/amount_cents"),
-                "Quantity times unit cost is the amount, and none of them is negative.",
+                text!(
+                    "Quantity times unit cost is the amount, and none of them is negative."
+                        / "L'importo è la quantità per il costo unitario, e nessuno è negativo."
+                ),
             ));
         }
     }
     if requested(lines).is_none() {
-        violations.push(Violation::of_rule(MONEY_AMOUNT, "/cost_lines", "The sum of the amounts is too large."));
+        violations.push(Violation::of_rule(
+            MONEY_AMOUNT,
+            "/cost_lines",
+            text!("The sum of the amounts is too large." / "La somma degli importi è troppo grande."),
+        ));
     }
 }
 
@@ -38,7 +46,10 @@ pub fn check_budget(lines: &[CostLine], partnership: &Partnership, violations: &
         violations.push(Violation::of_rule(
             MONEY_ORDER,
             "/cost_lines",
-            "The sum of the amounts exceeds the partnership's whole budget.",
+            text!(
+                "The sum of the amounts exceeds the partnership's whole budget."
+                    / "La somma degli importi supera il costo complessivo del partenariato."
+            ),
         ));
     }
 }
@@ -49,7 +60,10 @@ pub fn check_financing(input: &ActionInput, rules: &CallRules, violations: &mut 
         violations.push(Violation::of_rule(
             ACTION_COMPLEMENTARY_OWN_RESOURCES,
             "/financing",
-            "A complementary initiative is paid from own resources, never from the grant.",
+            text!(
+                "A complementary initiative is paid from own resources, never from the grant."
+                    / "Un'iniziativa complementare è pagata con risorse proprie, mai con il contributo."
+            ),
         ));
     }
 }
@@ -62,14 +76,20 @@ pub fn check_accounting(action: &Action, accounting: &ActionAccounting) -> Vec<V
         violations.push(Violation::of_rule(
             MONEY_ORDER,
             "/approved_cents",
-            "What is approved is at most what was requested, and not negative.",
+            text!(
+                "What is approved is at most what was requested, and not negative."
+                    / "Quanto riconosciuto è al massimo quanto richiesto, e non negativo."
+            ),
         ));
     }
     if !(0..=approved_cents).contains(&liquidated_cents) {
         violations.push(Violation::of_rule(
             MONEY_ORDER,
             "/liquidated_cents",
-            "What is liquidated is at most what is approved, and not negative.",
+            text!(
+                "What is liquidated is at most what is approved, and not negative."
+                    / "Quanto liquidato è al massimo quanto riconosciuto, e non negativo."
+            ),
         ));
     }
     if action.status == ActionStatus::Accounted {
@@ -77,14 +97,17 @@ pub fn check_accounting(action: &Action, accounting: &ActionAccounting) -> Vec<V
             violations.push(Violation::of_rule(
                 RECORD_ACCOUNTED,
                 "/approved_cents",
-                "What was approved stays; a rectification of the action corrects it.",
+                text!(
+                    "What was approved stays; a rectification of the action corrects it."
+                        / "Quanto riconosciuto resta; lo corregge una rettifica dell'azione."
+                ),
             ));
         }
         if action.liquidated_cents.is_some_and(|before| liquidated_cents < before) {
             violations.push(Violation::of_rule(
                 RECORD_ACCOUNTED,
                 "/liquidated_cents",
-                "What was liquidated does not fall.",
+                text!("What was liquidated does not fall." / "Quanto liquidato non diminuisce."),
             ));
         }
     }

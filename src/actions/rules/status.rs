@@ -2,6 +2,8 @@
 
 use crate::actions::wire::ActionInput;
 use crate::error::{Code, Problem, Violation};
+use crate::text;
+use crate::text::Text;
 use crate::vocabularies::terms::ActionStatus;
 use crate::vocabularies::terms::ActionStatus as S;
 
@@ -74,11 +76,14 @@ pub fn check_step(from: ActionStatus, to: ActionStatus, rectifying: bool) -> Res
         return Ok(());
     }
     let detail = if to == S::Accounted {
-        format!("The action is `{from}`; only the region makes it accounted, once it is completed.")
+        text!(
+            "The action is `{from}`; only the region makes it accounted, once it is completed."
+                / "L'azione è `{from}`; solo la Regione la rende rendicontata, una volta completata."
+        )
     } else if allowed.is_empty() {
-        format!("The action is `{from}` and stays so.")
+        text!("The action is `{from}` and stays so." / "L'azione è `{from}` e resta tale.")
     } else {
-        format!("The action is `{from}`; it can become: {}.", list(allowed))
+        text!("The action is `{from}`; it can become: {}." / "L'azione è `{from}`; può diventare: {}.", list(allowed))
     };
     let violation = Violation::new("/status", "wrong_state", detail.clone());
     Err(Problem::because(Code::WrongState, detail).with(vec![violation]))
@@ -88,26 +93,35 @@ pub fn check_step(from: ActionStatus, to: ActionStatus, rectifying: bool) -> Res
 pub fn check(input: &ActionInput, new: bool, violations: &mut Vec<Violation>) {
     let allowed = if input.rectifies.is_some() { RECTIFYING } else { NEW };
     if new && !allowed.contains(&input.status) {
-        let detail = format!("Written for the first time, it is one of: {}.", list(allowed));
+        let detail = text!(
+            "Written for the first time, it is one of: {}." / "Alla prima scrittura è uno tra: {}.",
+            list(allowed)
+        );
         violations.push(Violation::new("/status", "not_allowed", detail));
         return;
     }
     let Standing { started_on, ended_on, .. } = of(input.status);
     let dates = [
-        ("/started_on", "first", started_on, input.started_on.is_some()),
-        ("/ended_on", "last", ended_on, input.ended_on.is_some()),
+        ("/started_on", ["first", "primo"], started_on, input.started_on.is_some()),
+        ("/ended_on", ["last", "ultimo"], ended_on, input.ended_on.is_some()),
     ];
-    for (pointer, which, need, present) in dates {
+    for (pointer, [first, primo], need, present) in dates {
         match (need, present) {
             (Need::Required, false) => violations.push(Violation::new(
                 pointer,
                 "required",
-                format!("An action that is `{}` has a {which} day.", input.status),
+                Text::new(
+                    format_args!("An action that is `{}` has a {first} day.", input.status),
+                    format_args!("Un'azione che è `{}` ha un {primo} giorno.", input.status),
+                ),
             )),
             (Need::Absent, true) => violations.push(Violation::new(
                 pointer,
                 "not_allowed",
-                format!("An action that is `{}` has no {which} day.", input.status),
+                Text::new(
+                    format_args!("An action that is `{}` has no {first} day.", input.status),
+                    format_args!("Un'azione che è `{}` non ha un {primo} giorno.", input.status),
+                ),
             )),
             _ => {}
         }

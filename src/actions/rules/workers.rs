@@ -8,26 +8,34 @@ use crate::actions::wire::{ActionInput, AttendanceInput};
 use crate::calls::model::CallRules;
 use crate::error::Violation;
 use crate::rules_catalogue::{ACTION_WITHIN_DOTE, WORKER_DAILY_MINUTES, WORKER_DOUBLE_FINANCING};
+use crate::text;
+use crate::text::Text;
 use crate::vocabularies::terms::Financing;
 
 /// Checks everyone who attends.
 pub fn check(input: &ActionInput, given: &Given<'_>, violations: &mut Vec<Violation>) {
     if input.mode == ActionMode::Individual && input.attendance.len() > 1 {
-        let detail = "An individual action is attended by one worker at most.";
+        let detail = text!(
+            "An individual action is attended by one worker at most."
+                / "A un'azione individuale partecipa al massimo un lavoratore."
+        );
         violations.push(Violation::new("/attendance", "too_many_items", detail));
     }
     let mut seen = HashSet::new();
     for (index, (attendance, worker)) in input.attendance.iter().zip(&given.workers).enumerate() {
         let pointer = format!("/attendance/{index}");
         if attendance.minutes > input.minutes {
-            let detail = "A worker attends no more minutes than the action took.";
+            let detail = text!(
+                "A worker attends no more minutes than the action took."
+                    / "Un lavoratore non è presente per più minuti di quanti ne dura l'azione."
+            );
             violations.push(Violation::new(format!("{pointer}/minutes"), "out_of_range", detail));
         }
         let Some(worker) = worker else {
             continue;
         };
         if !seen.insert(&worker.index) {
-            let detail = "The same worker stands here already.";
+            let detail = text!("The same worker stands here already." / "Lo stesso lavoratore è già indicato qui.");
             violations.push(Violation::new(format!("{pointer}/participant"), "repeated_item", detail));
         }
         check_place(input, worker, given, &pointer, violations);
@@ -54,10 +62,15 @@ fn check_place(
 ) {
     let pointer = format!("{pointer}/participant");
     if given.partnership.is_some_and(|partnership| partnership.meta.id != worker.partnership_id) {
-        let detail = "The participant belongs to another partnership.";
+        let detail = text!(
+            "The participant belongs to another partnership." / "Il destinatario appartiene a un altro partenariato."
+        );
         violations.push(Violation::new(pointer, "other_partnership", detail));
     } else if input.cohort.is_some() && given.cohort.is_some_and(|cohort| cohort.meta.id != worker.cohort_id) {
-        let detail = "The participant belongs to another cohort than the action is for.";
+        let detail = text!(
+            "The participant belongs to another cohort than the action is for."
+                / "Il destinatario appartiene a un gruppo diverso da quello dell'azione."
+        );
         violations.push(Violation::new(pointer, "other_cohort", detail));
     }
 }
@@ -66,17 +79,26 @@ fn check_place(
 /// so all of the action's days have to.
 fn check_dote(input: &ActionInput, worker: &Worker, pointer: &str, violations: &mut Vec<Violation>) {
     let (from, to) = input.period();
-    let mut break_rule = |detail: &str| {
+    let mut break_rule = |detail: Text| {
         violations.push(Violation::of_rule(ACTION_WITHIN_DOTE, format!("{pointer}/participant"), detail));
     };
     if from < worker.dote_from || worker.dote_to < to {
-        break_rule("The worker's Dote is not valid on every day of the action.");
+        break_rule(text!(
+            "The worker's Dote is not valid on every day of the action."
+                / "La Dote del lavoratore non è valida in ogni giorno dell'azione."
+        ));
     }
     if worker.taken_charge_on.is_none_or(|taken| from < taken) {
-        break_rule("The action begins before the worker was taken in charge.");
+        break_rule(text!(
+            "The action begins before the worker was taken in charge."
+                / "L'azione inizia prima della presa in carico del lavoratore."
+        ));
     }
     if worker.left_on.is_some_and(|left| left < to) {
-        break_rule("The worker left before the action's last day.");
+        break_rule(text!(
+            "The worker left before the action's last day."
+                / "Il lavoratore è uscito prima dell'ultimo giorno dell'azione."
+        ));
     }
 }
 
@@ -96,7 +118,10 @@ fn check_double_financing(
                 && from <= other.to_on
         });
     if funded_twice {
-        let detail = "Another action of the same kind, in the same period, is paid from the grant for this worker.";
+        let detail = text!(
+            "Another action of the same kind, in the same period, is paid from the grant for this worker."
+                / "Un'altra azione dello stesso tipo, nello stesso periodo, è pagata con il contributo per questo lavoratore."
+        );
         violations.push(Violation::of_rule(WORKER_DOUBLE_FINANCING, pointer, detail));
     }
 }
@@ -117,8 +142,9 @@ fn check_day(
     let others = elsewhere.iter().filter(|other| other.from_on == day && other.to_on == day);
     let minutes = others.map(|other| i64::from(other.minutes)).sum::<i64>() + i64::from(attendance.minutes);
     if minutes > i64::from(rules.max_daily_minutes) {
-        let detail = format!(
-            "With other actions of that day the worker attends more than the {} minutes that the call allows.",
+        let detail = text!(
+            "With other actions of that day the worker attends more than the {} minutes that the call allows."
+                / "Con le altre azioni di quel giorno il lavoratore è presente per più dei {} minuti che l'avviso consente.",
             rules.max_daily_minutes
         );
         violations.push(Violation::of_rule(WORKER_DAILY_MINUTES, pointer, detail));

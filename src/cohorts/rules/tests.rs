@@ -183,8 +183,8 @@ fn a_closed_call_takes_corrections_until_its_deadline() {
 
 #[test]
 fn an_ended_partnership_takes_nothing() {
-    assert!(refuse_ended(PartnershipState::Active, "x").is_ok());
-    let refused = refuse_ended(PartnershipState::Concluded, "x").unwrap_err();
+    assert!(refuse_ended(PartnershipState::Active, &text!("x" / "y")).is_ok());
+    let refused = refuse_ended(PartnershipState::Concluded, &text!("x" / "y")).unwrap_err();
     assert_eq!(refused.code, Code::WrongState);
-    assert!(refused.detail.unwrap().contains("concluded"));
+    assert!(refused.detail.unwrap().to_string().contains("concluded"));
 }

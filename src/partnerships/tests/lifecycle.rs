@@ -48,7 +48,7 @@ fn a_grant_lies_within_request_maximum_and_allocation() {
     );
     let refused = decide(&submitted, &super::call(), left(19_999_999), &approval(20_000_000), day(TODAY)).unwrap_err();
     assert_eq!(refused.code, Code::AllocationExceeded);
-    assert!(refused.detail.unwrap().contains("EUR 199999.99"));
+    assert!(refused.detail.unwrap().to_string().contains("EUR 199999.99"));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn every_step_has_its_states() {
                 Err(problem) => {
                     assert!(!allowed.contains(state), "{name} in {state}");
                     assert_eq!(problem.code, Code::WrongState);
-                    assert!(problem.detail.unwrap().contains(state.as_str()), "the state is named");
+                    assert!(problem.detail.unwrap().to_string().contains(state.as_str()), "the state is named");
                 }
             }
         }

@@ -116,7 +116,7 @@ fn statuses_follow_each_other_as_the_event_codes_do() {
     ] {
         let problem = status::check_step(from, to, false).unwrap_err();
         assert_eq!(problem.code, Code::WrongState);
-        assert!(problem.detail.unwrap().contains(from.as_str()), "{from} -> {to}");
+        assert!(problem.detail.unwrap().to_string().contains(from.as_str()), "{from} -> {to}");
     }
     for from in S::ALL {
         assert!(step(*from, *from), "{from} stays");
