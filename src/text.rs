@@ -31,7 +31,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// The same text in both languages.
+    /// A text from what it says in each language.
     pub fn new(english: fmt::Arguments<'_>, italian: fmt::Arguments<'_>) -> Self {
         let cow = |text: fmt::Arguments<'_>| text.as_str().map_or_else(|| Cow::Owned(text.to_string()), Cow::Borrowed);
         Self { english: cow(english), italian: cow(italian) }

@@ -59,7 +59,7 @@ pub async fn finish(
             head.status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             problem_headers(&problem, asked, base, head.headers_mut());
             head.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
-            head.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Language"));
+            head.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Language"));
             BoxBody::new(body)
         });
     }

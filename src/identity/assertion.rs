@@ -88,7 +88,7 @@ pub fn read_keys(text: &str) -> Result<Vec<ClientKey>, KeyError> {
 
 fn read_key(jwk: &Value) -> Result<ClientKey, KeyError> {
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);
-    let kid = text("kid").filter(|kid| (1..=100).contains(&kid.len())).ok_or(KeyError::NoName)?.to_owned();
+    let kid = text("kid").filter(|kid| is_name(kid)).ok_or(KeyError::NoName)?.to_owned();
     if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|name| jwk.get(name).is_some()) {
         return Err(KeyError::Private(kid));
     }
@@ -184,7 +184,14 @@ pub fn claimed(assertion: &str) -> Option<Claimed> {
     let typed = header.get("typ").is_none_or(|name| name == "JWT" || name == "client-authentication+jwt");
     let kid = header.get("kid")?.as_str().filter(|_| typed)?.to_owned();
     let claims: Claims = serde_json::from_slice(&claims).ok()?;
-    (claims.iss == claims.sub).then_some(Claimed { client_id: claims.sub, kid })
+    let fit = claims.iss == claims.sub && is_name(&claims.sub) && is_name(&kid);
+    fit.then_some(Claimed { client_id: claims.sub, kid })
+}
+
+/// Whether a text can be the name of a client or of a key: it is looked up before anything is verified, and PostgreSQL knows
+/// no NUL.
+pub fn is_name(text: &str) -> bool {
+    (1..=100).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 /// An assertion that was accepted, to be used once.

@@ -212,6 +212,9 @@ async fn resource(public: Public) -> Result<Document<ProtectedResource>, Problem
 static HASHING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
 
 async fn by_secret(public: &Public, id: String, secret: String) -> Result<Client, Problem> {
+    if !assertion::is_name(&id) {
+        return Err(invalid_client());
+    }
     let client = public.database().query(move |conn, _| Ok(store::live_client(conn, &id)?)).await?;
     let hash = client.as_ref().and_then(|client| client.secret_hash.clone());
     let turn = HASHING.acquire().await.map_err(|_| Problem::new(Code::Unavailable))?;

@@ -62,7 +62,7 @@ pub fn decide(
     decision: &Decision,
     today: NaiveDate,
 ) -> Result<Partnership, Problem> {
-    within(partnership.state, &[PartnershipState::Submitted], &text!("decided on" / "deciso"))?;
+    within(partnership.state, &[PartnershipState::Submitted], &text!("decided on" / "valutato"))?;
     let decided = Partnership {
         decided_on: Some(today),
         decision_reason: decision.reason.clone(),

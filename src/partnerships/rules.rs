@@ -174,7 +174,7 @@ pub fn check_window(call: &Call, day: NaiveDate) -> Finding {
     let missing = Missing {
         needed: 1,
         present: i64::from(call.takes_applications_on(day)),
-        what: text!("days within the window" / "giorni nel termine"),
+        what: text!("days within the window" / "giorni entro i termini di presentazione"),
     };
     Finding::of(CALL_OPEN, call.takes_applications_on(day), detail, missing)
 }

@@ -102,3 +102,40 @@ fn files_stay_readable() {
         );
     }
 }
+
+/// The string literal that a text begins with, and what follows it.
+fn literal(text: &str) -> Option<(String, &str)> {
+    let rest = text.trim_start().strip_prefix('"')?;
+    let mut escaped = false;
+    let end = rest.find(|character| {
+        let ends = character == '"' && !escaped;
+        escaped = character == '\\' && !escaped;
+        ends
+    })?;
+    Some((rest[..end].to_owned(), &rest[end + 1..]))
+}
+
+/// The pieces of a text that stand between two marks, sorted: another language may name them in another order.
+fn between(text: &str, open: char, close: char) -> Vec<&str> {
+    let pieces = text.split(open).skip(1).step_by(if open == close { 2 } else { 1 });
+    let mut pieces: Vec<&str> = pieces.filter_map(|piece| piece.split(close).next()).collect();
+    pieces.sort_unstable();
+    pieces
+}
+
+#[test]
+fn texts_in_two_languages_say_something_of_their_own_with_the_same_names_and_values() {
+    let mut seen = 0;
+    for (path, source) in sources() {
+        for call in source.split("text!(").skip(1) {
+            let Some((english, rest)) = literal(call) else { continue };
+            let Some((italian, _)) = rest.trim_start().strip_prefix('/').and_then(literal) else { continue };
+            let place = format!("{}: {english} / {italian}", path.display());
+            seen += 1;
+            assert_ne!(english, italian, "{place}: the same in both languages");
+            assert_eq!(between(&english, '{', '}'), between(&italian, '{', '}'), "{place}: other values");
+            assert_eq!(between(&english, '`', '`'), between(&italian, '`', '`'), "{place}: other names");
+        }
+    }
+    assert!(seen > 200, "only {seen} texts were found: does this test still read the sources as they are written?");
+}

@@ -159,6 +159,11 @@ fn whatever_else_is_sent_gets_the_answer_of_a_wrong_secret() {
         with("iss", json!("other")),
         with("sub", json!("other")),
         with("sub", json!("nobody")),
+        raw(json!({"alg": "ES256", "kid": "k\u{0}"}), claims("nul")),
+        raw(
+            json!({"alg": "ES256", "kid": "k"}),
+            json!({"iss": "s\u{0}", "sub": "s\u{0}", "aud": TOKEN_URL, "exp": now + 60, "jti": "nul"}),
+        ),
         with("aud", json!("http://elsewhere.invalid/oauth/token")),
         with("aud", json!([])),
         with("aud", json!(format!("{TOKEN_URL},x"))),
@@ -193,6 +198,12 @@ fn whatever_else_is_sent_gets_the_answer_of_a_wrong_secret() {
         let answer = ask(&service, assertion);
         assert_eq!(answer.status, 401, "{assertion}: {answer}");
         assert_eq!(body(&answer), body(&wrong_secret));
+    }
+    for credentials in ["a\0:x", ":", "", "region", "region:x"] {
+        let basic = format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(credentials));
+        let headers = [("authorization", basic.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+        let answer = service.anonymous().send("POST", "/oauth/token", &headers, "grant_type=client_credentials");
+        assert_eq!((answer.status, body(&answer)), (401, body(&wrong_secret)), "{credentials:?}");
     }
     // What is not about the assertion is told.
     let form = [("grant_type", "client_credentials"), ("client_assertion", good.as_str())];

@@ -108,9 +108,17 @@ fn references_are_given_in_any_one_way() {
         (made["partnership_id"].as_str(), made["organisation_id"].as_str()),
         (Some(id.as_str()), Some(world.others[1].as_str()))
     );
+    let two_ways = with(
+        &world.member_body(&id, &absent(), "company"),
+        json!({"organisation": {"id": world.others[0], "tax_code": tax_code.as_str()}}),
+    );
+    let refused = world.operator.post("/v1/members", two_ways).expect(422);
+    assert!(refused.has("/organisation", "too_many_members"), "{refused}");
+    assert!(!refused.to_string().contains(tax_code.as_str()), "no value is repeated");
+    let nobody = synthetic::organisation(1_100_777, 15);
     let nowhere = with(
         &world.member_body(&absent(), &absent(), "company"),
-        json!({"organisation": {"id": world.others[0], "tax_code": tax_code.as_str()}}),
+        json!({"organisation": {"tax_code": nobody.as_str()}}),
     );
     let refused = world.operator.post("/v1/members", nowhere).expect(422);
     assert!(

@@ -118,14 +118,14 @@ pub fn check_state(state: PartnershipState, undertaking: Undertaking) -> Result<
             Code::WrongState,
             text!(
                 "The partnership is `{state}`; new actions are recorded while it is active."
-                    / "Il partenariato è `{state}`; le nuove azioni si registrano mentre è attivo."
+                    / "Il partenariato è `{state}`; le nuove azioni si registrano finché è attivo."
             ),
         )),
         (_, Undertaking::Correction) => Err(Problem::because(
             Code::WrongState,
             text!(
                 "The partnership is `{state}`; actions change while it is active or concluded."
-                    / "Il partenariato è `{state}`; le azioni si modificano mentre è attivo o concluso."
+                    / "Il partenariato è `{state}`; le azioni si modificano finché è attivo o concluso."
             ),
         )),
     }

@@ -78,7 +78,7 @@ pub fn check_step(from: ActionStatus, to: ActionStatus, rectifying: bool) -> Res
     let detail = if to == S::Accounted {
         text!(
             "The action is `{from}`; only the region makes it accounted, once it is completed."
-                / "L'azione è `{from}`; solo la Regione la rende rendicontata, una volta completata."
+                / "L'azione è `{from}`; solo la Regione la segna come rendicontata, una volta completata."
         )
     } else if allowed.is_empty() {
         text!("The action is `{from}` and stays so." / "L'azione è `{from}` e resta tale.")
