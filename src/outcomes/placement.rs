@@ -34,24 +34,24 @@ pub fn judge(outcome: &Outcome, circumstances: Circumstances<'_>) -> Placement {
             "The employer is the company that dismissed the worker."
                 / "Il datore di lavoro è l'impresa che ha licenziato il lavoratore."
         );
-        against.push(reason(OUTCOME_NOT_DISMISSING_COMPANY, detail));
+        against.push(reason(OUTCOME_NOT_DISMISSING_COMPANY, &detail));
     }
     let by_kind = match outcome.kind {
         OutcomeKind::Employment => by_contract(outcome, days, rules),
         OutcomeKind::SelfEmployment if outcome.vat_opened_on.is_some() => Ok(reason(
             "vat_opened",
-            text!("The worker has opened a VAT number." / "Il lavoratore ha aperto la partita IVA."),
+            &text!("The worker has opened a VAT number." / "Il lavoratore ha aperto la partita IVA."),
         )),
         OutcomeKind::SelfEmployment => Err(reason(
             "vat_not_opened",
-            text!(
+            &text!(
                 "Self-employment counts once the VAT number is opened."
                     / "Il lavoro autonomo conta quando è aperta la partita IVA."
             ),
         )),
         OutcomeKind::Traineeship => Err(reason(
             "traineeship",
-            text!(
+            &text!(
                 "A traineeship is an outcome, but never a placement."
                     / "Un tirocinio è un esito, ma mai una ricollocazione."
             ),
@@ -59,7 +59,7 @@ pub fn judge(outcome: &Outcome, circumstances: Circumstances<'_>) -> Placement {
         OutcomeKind::EducationOrTraining | OutcomeKind::Searching | OutcomeKind::Inactive | OutcomeKind::Other => {
             Err(reason(
                 "no_work",
-                text!(
+                &text!(
                     "The outcome is neither employment nor self-employment."
                         / "L'esito non è né lavoro dipendente né lavoro autonomo."
                 ),
@@ -76,7 +76,7 @@ pub fn judge(outcome: &Outcome, circumstances: Circumstances<'_>) -> Placement {
     }
 }
 
-fn reason(code: &'static str, detail: Text) -> PlacementReason {
+fn reason(code: &'static str, detail: &Text) -> PlacementReason {
     let said = |language| detail.get(language).to_owned();
     PlacementReason { code, detail_en: said(Language::English), detail_it: said(Language::Italian) }
 }
@@ -87,18 +87,18 @@ fn voided(outcome: &Outcome) -> Vec<PlacementReason> {
     match outcome.state {
         OutcomeState::Withdrawn => against.push(reason(
             "withdrawn",
-            text!("The operator has withdrawn the outcome." / "L'operatore ha ritirato l'esito."),
+            &text!("The operator has withdrawn the outcome." / "L'operatore ha ritirato l'esito."),
         )),
         OutcomeState::Disputed => against.push(reason(
             "disputed",
-            text!("The Dote system disputes the outcome." / "Il sistema Dote contesta l'esito."),
+            &text!("The Dote system disputes the outcome." / "Il sistema Dote contesta l'esito."),
         )),
         OutcomeState::Declared | OutcomeState::Evidenced | OutcomeState::Verified => {}
     }
     if outcome.cob_annulled {
         against.push(reason(
             "cob_annulled",
-            text!("The employer's notice was annulled." / "La comunicazione del datore di lavoro è stata annullata."),
+            &text!("The employer's notice was annulled." / "La comunicazione del datore di lavoro è stata annullata."),
         ));
     }
     against
@@ -119,25 +119,25 @@ fn by_contract(outcome: &Outcome, days: Option<i64>, rules: &CallRules) -> Resul
     match (treatment(outcome, rules), days) {
         (ContractTreatment::Always, _) => Ok(reason(
             "contract_type",
-            text!(
+            &text!(
                 "Contracts of this type count whatever their duration."
                     / "I contratti di questo tipo contano qualunque sia la durata."
             ),
         )),
         (ContractTreatment::Never, _) => Err(reason(
             "contract_type",
-            text!("Contracts of this type do not count." / "I contratti di questo tipo non contano."),
+            &text!("Contracts of this type do not count." / "I contratti di questo tipo non contano."),
         )),
         (ContractTreatment::MinDuration, None) => {
-            Ok(reason("open_ended", text!("The contract has no end." / "Il contratto non ha termine.")))
+            Ok(reason("open_ended", &text!("The contract has no end." / "Il contratto non ha termine.")))
         }
         (ContractTreatment::MinDuration, Some(days)) if days >= needed => Ok(reason(
             "duration",
-            text!("It lasts {days} days; {needed} are needed." / "Dura {days} giorni; ne servono {needed}."),
+            &text!("It lasts {days} days; {needed} are needed." / "Dura {days} giorni; ne servono {needed}."),
         )),
         (ContractTreatment::MinDuration, Some(days)) => Err(reason(
             "duration",
-            text!("It lasts {days} days; {needed} are needed." / "Dura {days} giorni; ne servono {needed}."),
+            &text!("It lasts {days} days; {needed} are needed." / "Dura {days} giorni; ne servono {needed}."),
         )),
     }
 }

@@ -79,7 +79,7 @@ impl Book {
         let shown_answer = if answer.body.is_empty() { Value::Null } else { answer.json() };
         self.check(operation, &described, answer.status, &shown_answer);
         let client = if client.is_empty() { Value::Null } else { json!(client) };
-        self.entries.push(json!({"operation": operation, "client": client, "parameters": shown, "body": body, "status": answer.status, "answer": shown_answer.clone()}));
+        self.entries.push(json!({"operation": operation, "client": client, "parameters": shown, "body": body, "status": answer.status, "answer": shown_answer}));
         shown_answer
     }
 
