@@ -3,8 +3,10 @@
 //! Nothing of a request's content is repeated in a problem: a tax code sent in the wrong field must not come back in an
 //! answer, nor reach a log through it.
 
-use crate::text::{Language, Text};
 use serde::Serialize;
+
+use crate::identifiers::PersonTaxCode;
+use crate::text::{Language, Text};
 
 macro_rules! problem_codes {
     ($($(#[doc = $doc:literal])* $variant:ident = $code:literal $status:literal $title:literal / $titolo:literal;)+) => {
@@ -104,7 +106,8 @@ problem_codes! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// JSON Pointer (RFC 6901) to the field in the request body; empty for the whole body. For a query parameter or a
-    /// header: its name.
+    /// header: its name. A name that only the request knows is part of it where it looks like a name; else the pointer
+    /// ends before it, at what holds the field.
     pub pointer: String,
     /// Stable code of what is wrong with the field.
     pub code: &'static str,
@@ -117,13 +120,40 @@ pub struct Violation {
 impl Violation {
     /// A field that is wrong in form.
     pub fn new(pointer: impl Into<String>, code: &'static str, detail: Text) -> Self {
-        Self { pointer: pointer.into(), code, detail, rule: None }
+        Self { pointer: repeatable(pointer.into()), code, detail, rule: None }
     }
 
     /// A broken domain rule. Its code is the rule's own.
     pub fn of_rule(rule: &'static str, pointer: impl Into<String>, detail: Text) -> Self {
         Self { pointer: pointer.into(), code: "rule_broken", detail, rule: Some(rule) }
     }
+}
+
+/// The longest pointer, in bytes; the document says so.
+pub const MAX_POINTER: usize = 1000;
+
+/// The most violations that a problem lists; the document says so.
+pub const MAX_ERRORS: usize = 10_000;
+
+/// A pointer up to the first part that is not to be repeated. The names of unknown fields and parameters are the sender's:
+/// a tax code may have been put where a name belongs, or something that the reader's terminal would obey.
+fn repeatable(mut pointer: String) -> String {
+    let is_name = |part: &str| {
+        part.len() <= 64
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-.$~".contains(c))
+            && part.chars().filter(char::is_ascii_digit).count() <= 5
+            && !PersonTaxCode::looks_like(part)
+    };
+    let mut end = 0;
+    for (index, part) in pointer.split('/').enumerate() {
+        let next = end + usize::from(index > 0) + part.len();
+        if !is_name(part) || next > MAX_POINTER {
+            break;
+        }
+        end = next;
+    }
+    pointer.truncate(end);
+    pointer
 }
 
 /// A refusal, from wherever in the service it arises to the answer.
@@ -231,6 +261,7 @@ impl Problem {
         let errors = self
             .errors
             .iter()
+            .take(MAX_ERRORS)
             .map(|Violation { pointer, code, detail, rule }| BrokenRule {
                 pointer,
                 code,
@@ -253,5 +284,34 @@ impl Problem {
             error_description: self.oauth.and(detail),
         };
         serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repeatable;
+
+    #[test]
+    fn only_what_looks_like_a_name_is_repeated() {
+        let deep = "/name".repeat(300);
+        for (pointer, kept) in [
+            ("", ""),
+            ("titel", "titel"),
+            ("/titel", "/titel"),
+            ("/members/12/tax_cod", "/members/12/tax_cod"),
+            ("/a~1b/c", "/a~1b/c"),
+            ("/details/VRFLFA70A01F205B", "/details"),
+            ("/details/x_vrflfa70a01f205b/y", "/details"),
+            ("/01234567890", ""),
+            ("/a\u{1b}[31m", ""),
+            ("/a b", ""),
+            ("/perché", ""),
+            ("page\u{0}", ""),
+            (&format!("/{}", "x".repeat(64)), &format!("/{}", "x".repeat(64))),
+            (&format!("/{}", "x".repeat(65)), ""),
+            (&deep, &"/name".repeat(200)),
+        ] {
+            assert_eq!(repeatable(pointer.to_owned()), kept, "{pointer:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ pub mod schemas;
 use serde_json::{Map, Value, json};
 
 use crate::app;
-use crate::error::Code;
+use crate::error::{Code, MAX_ERRORS, MAX_POINTER};
 use crate::http::headers;
 use crate::identity::scopes::SCOPES;
 
@@ -91,7 +91,7 @@ fn oauth2(url: &str) -> Value {
 fn problem_schema() -> Value {
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     let text =
-        |description: &str, length: u32| json!({"type": "string", "description": description, "maxLength": length});
+        |description: &str, length: usize| json!({"type": "string", "description": description, "maxLength": length});
     json!({
         "type": "object",
         "description": "Why a request was refused (RFC 9457).",
@@ -106,11 +106,11 @@ fn problem_schema() -> Value {
             "error": text("The code of RFC 6749, from the token endpoint.", 100),
             "error_description": text("The same in words.", 4000),
             "errors": {
-                "type": "array", "minItems": 0, "maxItems": 10000, "description": "Every violation at once.",
+                "type": "array", "minItems": 0, "maxItems": MAX_ERRORS, "description": "Every violation at once, of very many the first ones.",
                 "items": {
                     "type": "object", "required": ["pointer", "code", "detail"],
                     "properties": {
-                        "pointer": text("JSON Pointer to the field, or the name of a parameter or header.", 1000),
+                        "pointer": text("JSON Pointer to the field, or the name of a parameter or header. It ends before a name that is not ours and does not look like one.", MAX_POINTER),
                         "code": text("Stable code of what is wrong with it.", 100),
                         "detail": text("The same in words. Never the value that was sent.", 4000),
                         "rule": text("The domain rule that is broken.", 100),
