@@ -1,5 +1,6 @@
 //! The OpenAPI document: committed as generated, in the style that the contract asks for, with examples that hold.
 
+mod compat;
 mod examples;
 mod style;
 
