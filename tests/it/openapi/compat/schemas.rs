@@ -140,7 +140,7 @@ impl<'a> Comparison<'a> {
     fn scalars(&self, sent: &Value, taken: &Value, at: &str, found: &mut Vec<String>) {
         let (one, other) = (types(sent), types(taken));
         for kind in &one {
-            if !other.contains(kind) && !(*kind == "integer" && other.contains("number")) {
+            if !(other.contains(kind) || *kind == "integer" && other.contains("number")) {
                 found.push(format!("{at}: {kind} where {} was meant", Vec::from_iter(other.clone()).join(" or ")));
             }
         }
