@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use crate::identifiers::PersonTaxCode;
+use crate::identity::ScopeSet;
 use crate::text::{Language, Text};
 
 macro_rules! problem_codes {
@@ -167,27 +168,29 @@ pub struct Problem {
     pub errors: Vec<Violation>,
     /// The error code of RFC 6749, for the token endpoint.
     pub oauth: Option<&'static str>,
+    /// The scopes that the request takes, where the token lacks one of them.
+    pub scopes: ScopeSet,
 }
 
 impl Problem {
     /// A problem of this code, without more words.
     pub const fn new(code: Code) -> Self {
-        Self { code, detail: None, errors: Vec::new(), oauth: None }
+        Self { code, detail: None, errors: Vec::new(), oauth: None, scopes: ScopeSet::NONE }
     }
 
     /// A problem with its particulars.
     pub fn because(code: Code, detail: Text) -> Self {
-        Self { code, detail: Some(detail), errors: Vec::new(), oauth: None }
+        Self { detail: Some(detail), ..Self::new(code) }
     }
 
     /// Fields or rules of the body that are broken.
     pub fn invalid(errors: Vec<Violation>) -> Self {
-        Self { code: Code::Invalid, detail: None, errors, oauth: None }
+        Self { errors, ..Self::new(Code::Invalid) }
     }
 
     /// A part of the request outside the body that cannot be read.
     pub fn malformed(errors: Vec<Violation>) -> Self {
-        Self { code: Code::MalformedRequest, detail: None, errors, oauth: None }
+        Self { errors, ..Self::new(Code::MalformedRequest) }
     }
 
     /// The same, with violations attached.
@@ -200,6 +203,12 @@ impl Problem {
     /// A refusal of the token endpoint, which OAuth clients know by a code of their own.
     pub fn oauth(code: Code, error: &'static str, detail: Text) -> Self {
         Self { oauth: Some(error), ..Self::because(code, detail) }
+    }
+
+    /// A refusal for want of a scope. `needed` are all the scopes that the request takes, those that the token has included: a
+    /// token with them is what the client has to get.
+    pub fn insufficient_scope(needed: ScopeSet, detail: Text) -> Self {
+        Self { scopes: needed, ..Self::because(Code::InsufficientScope, detail) }
     }
 
     /// Seconds after which a retry makes sense, for the answers that carry `Retry-After`.

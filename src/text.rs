@@ -61,9 +61,33 @@ impl fmt::Display for Text {
     }
 }
 
-/// A [`Text`]: `text!("English {name}" / "italiano {name}")`. What stands behind a comma is formatted into both.
+/// An amount for people: `5,000,000.00 EUR` in English, `5.000.000,00 EUR` in Italian. The currency is named by its code, which
+/// is the same in both (ISO 4217).
+pub fn euros(cents: i64) -> Text {
+    let (sign, cents) = (if cents < 0 { "-" } else { "" }, cents.unsigned_abs());
+    let (whole, rest) = ((cents / 100).to_string(), cents % 100);
+    let grouped = |between: &str| {
+        let digits = whole.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+        digits.collect::<Vec<_>>().join(between)
+    };
+    Text::new(
+        format_args!("{sign}{}.{rest:02} EUR", grouped(",")),
+        format_args!("{sign}{},{rest:02} EUR", grouped(".")),
+    )
+}
+
+/// A [`Text`]: `text!("English {name}" / "italiano {name}")`. What stands behind a comma is formatted into both. What is named
+/// behind a semicolon is a text itself: `text!("At most {most}." / "Al massimo {most}."; most = euros(cents))`.
 #[macro_export]
 macro_rules! text {
+    ($english:literal / $italian:literal; $($name:ident = $part:expr),+) => {{
+        use $crate::text::Language::{English, Italian};
+        $(let $name: $crate::text::Text = $part;)+
+        $crate::text::Text::new(
+            format_args!($english, $($name = $name.get(English)),+),
+            format_args!($italian, $($name = $name.get(Italian)),+),
+        )
+    }};
     ($english:literal / $italian:literal $(, $($arguments:tt)*)?) => {
         $crate::text::Text::new(format_args!($english $(, $($arguments)*)?), format_args!($italian $(, $($arguments)*)?))
     };
@@ -82,5 +106,32 @@ mod tests {
         assert_eq!(text.to_string(), text.get(Language::English));
         let plain = text!("No." / "No, affatto.");
         assert!(matches!(plain.italian, Cow::Borrowed("No, affatto.")));
+    }
+
+    #[test]
+    fn amounts_are_written_as_the_language_has_it() {
+        let written = |cents| {
+            let amount = euros(cents);
+            (amount.get(Language::English).to_owned(), amount.get(Language::Italian).to_owned())
+        };
+        for (cents, english, italian) in [
+            (0, "0.00 EUR", "0,00 EUR"),
+            (5, "0.05 EUR", "0,05 EUR"),
+            (99_999, "999.99 EUR", "999,99 EUR"),
+            (100_000, "1,000.00 EUR", "1.000,00 EUR"),
+            (500_000_000, "5,000,000.00 EUR", "5.000.000,00 EUR"),
+            (-123_456, "-1,234.56 EUR", "-1.234,56 EUR"),
+            (i64::MAX, "92,233,720,368,547,758.07 EUR", "92.233.720.368.547.758,07 EUR"),
+            (i64::MIN, "-92,233,720,368,547,758.08 EUR", "-92.233.720.368.547.758,08 EUR"),
+        ] {
+            assert_eq!(written(cents), (english.to_owned(), italian.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_text_in_a_text_speaks_the_same_language() {
+        let text = text!("At most {most}." / "Al massimo {most}."; most = euros(20_000_000));
+        assert_eq!(text.get(Language::English), "At most 200,000.00 EUR.");
+        assert_eq!(text.get(Language::Italian), "Al massimo 200.000,00 EUR.");
     }
 }

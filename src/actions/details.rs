@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::code_enum;
+use crate::vocabularies::codes::ProvinceCode;
 use crate::vocabularies::terms::ActionKind;
 
 /// The details of an action, by its kind.
@@ -86,11 +87,6 @@ pub struct SkillsShortageAnalysis {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(pattern = "^[0-9](\\.[0-9]){0,4}$", max_length = 11)]
 pub struct ProfessionCode(pub String);
-
-/// A code of a province.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(pattern = "^[A-Z]{2}$", max_length = 2)]
-pub struct ProvinceCode(pub String);
 
 /// A gap between what employers look for and what there is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

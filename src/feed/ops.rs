@@ -16,7 +16,7 @@ use crate::db::{Conn, Fault, Stored};
 use crate::error::{Code, Problem};
 use crate::http::crud::Exposed;
 use crate::identity::Caller;
-use crate::identity::scopes::{Scope, ScopeInfo};
+use crate::identity::scopes::{ChangesRead, Scope, ScopeInfo, ScopeSet};
 use crate::text;
 
 /// Changes on a page where the reader does not say.
@@ -126,14 +126,17 @@ fn kinds(query: &ChangesQuery, caller: &Caller, sources: &[Source]) -> Result<Ve
     let Some(types) = &query.types else {
         return Ok(sources.iter().filter(|source| readable(source)).map(|source| source.name).collect());
     };
+    let wanted = |source: &&Source| types.iter().any(|kind| kind.name() == source.name);
+    let needed =
+        || ScopeSet::of(sources.iter().filter(wanted).filter_map(|source| source.scope).chain(ChangesRead::INFO));
     types
         .iter()
         .map(|kind| {
             let source =
                 sources.iter().find(|source| source.name == kind.name()).ok_or(Problem::new(Code::Internal))?;
             match source.scope {
-                Some(scope) if !readable(source) => Err(Problem::because(
-                    Code::InsufficientScope,
+                Some(scope) if !readable(source) => Err(Problem::insufficient_scope(
+                    needed(),
                     text!("These records need the scope `{}`." / "Questi record richiedono lo scope `{}`.", scope.name),
                 )),
                 _ => Ok(source.name),

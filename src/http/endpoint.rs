@@ -51,6 +51,8 @@ pub struct Operation {
     responses: BTreeMap<u16, Value>,
     problems: BTreeSet<Code>,
     schemas: BTreeMap<String, Value>,
+    /// Names under which more than one schema was added.
+    ambiguous: Vec<String>,
     deprecation: Option<Deprecation>,
 }
 
@@ -74,6 +76,7 @@ impl Operation {
             ]
             .into(),
             schemas: BTreeMap::new(),
+            ambiguous: Vec::new(),
             deprecation: None,
         }
     }
@@ -141,7 +144,11 @@ impl Operation {
         T::schemas(&mut schemas);
         schemas.push((T::name().into_owned(), T::schema()));
         for (name, schema) in schemas {
-            self.schemas.insert(name, serde_json::to_value(schema).unwrap_or_default());
+            let schema = serde_json::to_value(schema).unwrap_or_default();
+            if self.schemas.get(&name).is_some_and(|known| *known != schema) {
+                self.ambiguous.push(name.clone());
+            }
+            self.schemas.insert(name, schema);
         }
         json!({"$ref": format!("#/components/schemas/{}", T::name())})
     }
@@ -295,6 +302,18 @@ impl Api {
     /// What is registered, for the tests that walk every operation.
     pub fn operations(&self) -> &[Operation] {
         &self.operations
+    }
+
+    /// Names that stand for one schema here and another there, for the tests: in the document the last one would be shown.
+    pub fn ambiguous_schemas(&self) -> Vec<String> {
+        let mut known: BTreeMap<&str, &Value> = BTreeMap::new();
+        let mut found: Vec<String> = self.operations.iter().flat_map(|operation| operation.ambiguous.clone()).collect();
+        for (name, schema) in self.operations.iter().flat_map(|operation| &operation.schemas) {
+            if known.insert(name, schema).is_some_and(|before| before != schema) {
+                found.push(name.clone());
+            }
+        }
+        found
     }
 
     /// Adds the routes to an application. A path that is asked with another method answers 405 and says which there are.

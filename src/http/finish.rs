@@ -236,9 +236,11 @@ fn problem_headers(problem: &Problem, asked: Asked, base: &str, headers: &mut He
         // Who came without a token did nothing wrong yet (RFC 6750, section 3.1).
         Code::Unauthenticated if !asked.authenticated => Some(format!("Bearer realm=\"ricolloca\", {resource}")),
         Code::Unauthenticated => Some(format!("Bearer realm=\"ricolloca\", error=\"invalid_token\", {resource}")),
-        Code::InsufficientScope => {
-            Some(format!("Bearer realm=\"ricolloca\", error=\"insufficient_scope\", {resource}"))
-        }
+        // Which scopes a token needs to be good for the same request (RFC 6750, section 3.1).
+        Code::InsufficientScope => Some(format!(
+            "Bearer realm=\"ricolloca\", error=\"insufficient_scope\", scope=\"{}\", {resource}",
+            problem.scopes.to_list()
+        )),
         Code::InvalidClient => Some("Basic realm=\"ricolloca\"".to_owned()),
         _ => None,
     };

@@ -22,7 +22,7 @@ use super::endpoint::{Described, Operation};
 use crate::db::Database;
 use crate::error::{Code, Problem};
 use crate::identity::Caller;
-use crate::identity::scopes::{Scope, ScopeInfo};
+use crate::identity::scopes::{Scope, ScopeInfo, ScopeSet};
 use crate::identity::token::Authority;
 use crate::text;
 
@@ -61,8 +61,8 @@ impl<S: Scope> FromRequest for Permit<S> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(permit(request).and_then(|(state, caller)| match S::INFO {
-            Some(scope) if !caller.scopes.has(scope) => Err(Problem::because(
-                Code::InsufficientScope,
+            Some(scope) if !caller.scopes.has(scope) => Err(Problem::insufficient_scope(
+                ScopeSet::of([scope]),
                 text!("The operation needs the scope `{}`." / "L'operazione richiede lo scope `{}`.", scope.name),
             )),
             _ => Ok(Self { state, caller, scope: PhantomData }),

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::crud::Exposed;
 use super::endpoint::{Described, Operation};
 use super::headers;
+use super::page::MAX_LIMIT;
 use super::select::{Selected, Selection};
 use crate::batch::{Effect, Fetched, Reply, Resource};
 use crate::error::Problem;
@@ -190,9 +191,9 @@ impl<T: ToSchema> Described for Document<T> {
     }
 }
 
-/// A page of records.
+/// A page of `MOST` records or fewer.
 #[derive(Serialize)]
-pub struct Items<V> {
+pub struct Items<V, const MOST: i64 = MAX_LIMIT> {
     items: Vec<V>,
     #[serde(rename = "_links")]
     links: Links,
@@ -204,14 +205,14 @@ struct Links {
     next: Option<String>,
 }
 
-impl<V> Items<V> {
+impl<V, const MOST: i64> Items<V, MOST> {
     /// A page, and the path of the next one where there is one.
     pub const fn new(items: Vec<V>, next: Option<String>) -> Self {
         Self { items, links: Links { next } }
     }
 }
 
-impl<V: Serialize> Responder for Items<V> {
+impl<V: Serialize, const MOST: i64> Responder for Items<V, MOST> {
     type Body = BoxBody;
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
@@ -219,21 +220,21 @@ impl<V: Serialize> Responder for Items<V> {
     }
 }
 
-impl<V: ToSchema> Described for Items<V> {
+impl<V: ToSchema, const MOST: i64> Described for Items<V, MOST> {
     fn describe(operation: &mut Operation) {
         let item = operation.schema::<V>();
         // Not `...Page`: the pages of the same records in a list may hold parts of them.
-        describe_page(operation, &format!("{}List", V::name()), &item);
+        describe_page(operation, &format!("{}List", V::name()), &item, MOST);
     }
 }
 
-fn describe_page(operation: &mut Operation, name: &str, item: &Value) {
+fn describe_page(operation: &mut Operation, name: &str, item: &Value, most: i64) {
     let schema = operation.named_schema(
         name,
         json!({
             "type": "object", "additionalProperties": false, "required": ["items", "_links"],
             "properties": {
-                "items": {"type": "array", "items": item, "minItems": 0, "maxItems": super::page::MAX_LIMIT},
+                "items": {"type": "array", "items": item, "minItems": 0, "maxItems": most},
                 "_links": {"type": "object", "additionalProperties": false, "properties": {
                     "next": {"type": "string", "format": "uri-reference", "description": "The next page; absent on the last."}}},
             },
@@ -256,6 +257,6 @@ pub type Listed<R> = Selected<R, Either<Items<<R as Resource>::View>, Items<Valu
 impl<R: Exposed> Described for Listed<R> {
     fn describe(operation: &mut Operation) {
         let item = Selection::<R>::schema(operation);
-        describe_page(operation, &format!("{}Page", R::View::name()), &item);
+        describe_page(operation, &format!("{}Page", R::View::name()), &item, MAX_LIMIT);
     }
 }

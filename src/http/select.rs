@@ -23,9 +23,9 @@ use super::query::query_document;
 use crate::batch::{Context, refs};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault, Stored};
-use crate::error::{Code, Problem, Violation};
+use crate::error::{Problem, Violation};
 use crate::identity::Caller;
-use crate::identity::scopes::{Scope, ScopeInfo};
+use crate::identity::scopes::{Scope, ScopeInfo, ScopeSet};
 use crate::shape;
 use crate::text;
 
@@ -103,8 +103,8 @@ impl<R: Exposed> Selection<R> {
     pub fn permit(&self, caller: &Caller) -> Result<(), Problem> {
         match self.embeds.iter().find(|embed| embed.scope.is_some_and(|scope| !caller.scopes.has(scope))) {
             None => Ok(()),
-            Some(embed) => Err(Problem::because(
-                Code::InsufficientScope,
+            Some(embed) => Err(Problem::insufficient_scope(
+                ScopeSet::of(self.embeds.iter().filter_map(|embed| embed.scope).chain(<R::Read as Scope>::INFO)),
                 text!(
                     "To embed `{}` takes the scope `{}`." / "Per includere `{}` serve lo scope `{}`.",
                     embed.name,

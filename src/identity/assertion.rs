@@ -20,6 +20,9 @@ const LIFETIME_SECONDS: i64 = 300;
 /// Tolerated difference between clocks, in seconds.
 const LEEWAY_SECONDS: i64 = 5;
 
+/// The longest assertion that is looked at, in bytes: one with every claim we know takes a tenth of it.
+const LENGTH_LIMIT: usize = 8000;
+
 /// The longest `jti` that is remembered.
 const JTI_LIMIT: usize = 200;
 
@@ -160,19 +163,61 @@ impl Audience {
     }
 }
 
+/// Seconds since the Unix epoch, which may have a fraction (`NumericDate` of RFC 7519, section 2). We count whole seconds, and
+/// take of the two beside a fraction the one by which less is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "f64")]
+struct NumericDate {
+    /// The second at or before it.
+    floor: i64,
+    /// The second at or after it.
+    ceil: i64,
+}
+
+impl NumericDate {
+    /// The end of the year 9999. Whole seconds until then are exact in an `f64`.
+    const LAST: f64 = 253_402_300_799.0;
+}
+
+impl TryFrom<f64> for NumericDate {
+    type Error = &'static str;
+
+    fn try_from(seconds: f64) -> Result<Self, Self::Error> {
+        // What is no number is in no range.
+        if !(0.0..=Self::LAST).contains(&seconds) {
+            return Err("no time between 1970 and 9999");
+        }
+        Ok(Self { floor: seconds.floor() as i64, ceil: seconds.ceil() as i64 })
+    }
+}
+
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
     sub: String,
     aud: Audience,
-    exp: i64,
-    iat: Option<i64>,
-    nbf: Option<i64>,
+    exp: NumericDate,
+    iat: Option<NumericDate>,
+    nbf: Option<NumericDate>,
     jti: String,
+}
+
+impl Claims {
+    /// Whether the claims hold at `now`, and not for longer than we let them.
+    fn are_in_time(&self, now: i64) -> bool {
+        let (earliest, latest) = (now - LEEWAY_SECONDS, now + LEEWAY_SECONDS);
+        self.exp.floor >= earliest
+            && self.exp.ceil <= latest + LIFETIME_SECONDS
+            && self.iat.is_none_or(|at| at.floor >= now - LIFETIME_SECONDS && at.ceil <= latest)
+            && self.nbf.is_none_or(|from| from.ceil <= latest)
+    }
 }
 
 /// Reads whose an assertion claims to be; `None` where it is none that could be accepted.
 pub fn claimed(assertion: &str) -> Option<Claimed> {
+    if assertion.len() > LENGTH_LIMIT {
+        return None;
+    }
     let mut parts = assertion.split('.');
     let mut part = || BASE64_URL_SAFE_NO_PAD.decode(parts.next()?).ok();
     let (header, claims) = (part()?, part()?);
@@ -219,11 +264,99 @@ pub fn verify(
     let claims = jsonwebtoken::decode::<Claims>(assertion, &decoding(key)?, &validation).ok()?.claims;
     let now = now.timestamp();
     let known = claims.iss == client_id && claims.sub == client_id && claims.aud.names(audiences);
-    let latest = now + LIFETIME_SECONDS + LEEWAY_SECONDS;
-    let in_time = (now - LEEWAY_SECONDS..=latest).contains(&claims.exp)
-        && claims.iat.is_none_or(|at| (now - LIFETIME_SECONDS..=now + LEEWAY_SECONDS).contains(&at))
-        && claims.nbf.is_none_or(|from| from <= now + LEEWAY_SECONDS);
     let named = (1..=JTI_LIMIT).contains(&claims.jti.len()) && !claims.jti.chars().any(char::is_control);
-    let expires = DateTime::from_timestamp(claims.exp.checked_add(LEEWAY_SECONDS + 1)?, 0)?;
-    (known && in_time && named).then_some(Accepted { jti: claims.jti, expires })
+    let expires = DateTime::from_timestamp(claims.exp.ceil + LEEWAY_SECONDS + 1, 0)?;
+    (known && claims.are_in_time(now) && named).then_some(Accepted { jti: claims.jti, expires })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn date(json: &str) -> Option<NumericDate> {
+        serde_json::from_str(json).ok()
+    }
+
+    #[test]
+    fn a_date_may_have_a_fraction() {
+        let between = |floor, ceil| Some(NumericDate { floor, ceil });
+        assert_eq!(date("1800000000"), between(NOW, NOW));
+        assert_eq!(date("1800000000.0"), between(NOW, NOW));
+        assert_eq!(date("1.8e9"), between(NOW, NOW));
+        assert_eq!(date("1800000000.25"), between(NOW, NOW + 1));
+        assert_eq!(date("1799999999.999999"), between(NOW - 1, NOW));
+        assert_eq!(date("0"), between(0, 0));
+        assert_eq!(date("253402300799"), between(253_402_300_799, 253_402_300_799));
+    }
+
+    #[test]
+    fn a_date_is_a_number_of_our_time() {
+        for wrong in [
+            "\"1800000000\"",
+            "\"NaN\"",
+            "\"Infinity\"",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "-1",
+            "-0.5",
+            "253402300799.5",
+            "253402300800",
+            "9223372036854775807",
+            "18446744073709551615",
+            "1e300",
+            "1e999",
+            "null",
+            "true",
+            "[]",
+            "{}",
+        ] {
+            assert_eq!(date(wrong), None, "{wrong}");
+        }
+        for wrong in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(NumericDate::try_from(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_fraction_never_makes_a_time_longer() {
+        let holds = |exp: f64, iat: Option<f64>, nbf: Option<f64>| {
+            // Written as a difference, so that the bounds can be read.
+            let date = |difference: f64| NumericDate::try_from(1.8e9 + difference).unwrap();
+            let claims = Claims {
+                iss: String::new(),
+                sub: String::new(),
+                aud: Audience::Several(Vec::new()),
+                exp: date(exp),
+                iat: iat.map(date),
+                nbf: nbf.map(date),
+                jti: String::new(),
+            };
+            claims.are_in_time(NOW)
+        };
+        for (exp, held) in [(-5.5, false), (-5.0, true), (-4.5, true), (304.5, true), (305.0, true), (305.5, false)] {
+            assert_eq!(holds(exp, None, None), held, "exp {exp}");
+        }
+        for (iat, held) in [(-300.5, false), (-300.0, true), (-0.5, true), (4.5, true), (5.0, true), (5.5, false)] {
+            assert_eq!(holds(60.0, Some(iat), None), held, "iat {iat}");
+        }
+        for (nbf, held) in [(-1e6, true), (-0.5, true), (4.5, true), (5.0, true), (5.5, false)] {
+            assert_eq!(holds(60.0, None, Some(nbf)), held, "nbf {nbf}");
+        }
+    }
+
+    #[test]
+    fn an_assertion_that_is_too_long_is_not_looked_at() {
+        let part = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+        let assertion = format!(
+            "{}.{}.",
+            part(r#"{"alg": "ES256", "kid": "k"}"#),
+            part(r#"{"iss": "c", "sub": "c", "aud": "a", "exp": 1800000000.5, "jti": "j"}"#)
+        );
+        let padded = |length: usize| format!("{assertion}{}", "A".repeat(length - assertion.len()));
+        assert_eq!(claimed(&padded(LENGTH_LIMIT)).map(|claimed| claimed.client_id), Some("c".to_owned()));
+        assert_eq!(claimed(&padded(LENGTH_LIMIT + 1)), None);
+    }
 }

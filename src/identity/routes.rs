@@ -42,8 +42,9 @@ pub struct TokenRequest {
     #[schema(max_length = 100)]
     client_assertion_type: Option<String>,
     /// A JWT that the client signed with a key it registered (RFC 7523): `iss` and `sub` are its id, `aud` is this authority or
-    /// its token endpoint, `exp` lies at most five minutes ahead, `jti` is used once.
-    #[schema(max_length = 8000)]
+    /// its token endpoint, `exp` lies at most five minutes ahead, `jti` is used once. One of more than 8000 characters is refused as a wrong one is.
+    // The bound of the whole body: were it that of the assertion, this one refusal would not look like the others.
+    #[schema(max_length = 1_048_576)]
     client_assertion: Option<String>,
     /// Scopes, separated by blanks; all that the client may have where it is left out. Of those that are asked for, those that
     /// the client may have are granted: the answer lists them.

@@ -41,14 +41,22 @@ pub struct ScopeInfo {
 pub struct ScopeSet(u64);
 
 impl ScopeSet {
+    /// No scope.
+    pub const NONE: Self = Self(0);
+
     /// Whether it holds this scope.
     pub const fn has(self, scope: &ScopeInfo) -> bool {
         self.0 & scope.bit != 0
     }
 
+    /// These scopes.
+    pub fn of(scopes: impl IntoIterator<Item = &'static ScopeInfo>) -> Self {
+        Self(scopes.into_iter().fold(0, |set, scope| set | scope.bit))
+    }
+
     /// All that a role may have.
     pub fn of_role(role: Role) -> Self {
-        Self(SCOPES.iter().filter(|scope| scope.roles.contains(&role)).fold(0, |set, scope| set | scope.bit))
+        Self::of(SCOPES.iter().filter(|scope| scope.roles.contains(&role)))
     }
 
     /// The scopes of a space-separated list; `None` where one is unknown or not in `within`.

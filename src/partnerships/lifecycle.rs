@@ -11,13 +11,13 @@ use chrono::NaiveDate;
 use super::composition::{check_composition, violations};
 use super::model::Partnership;
 use super::network::Network;
-use super::rules::{check_activity, check_submission, euros};
+use super::rules::{check_activity, check_submission};
 use super::wire::{Decision, DecisionVerdict};
 use crate::calls::model::{Budget, Call};
 use crate::error::{Code, Problem, Violation};
 use crate::rules_catalogue::{CALL_ALLOCATION, GRANT_MAXIMUM, MONEY_ORDER};
 use crate::text;
-use crate::text::{Language, Text};
+use crate::text::{Language, Text, euros};
 use crate::vocabularies::terms::PartnershipState;
 
 /// Refuses a step that the state does not allow.
@@ -88,8 +88,9 @@ pub fn decide(
     let mut broken = Vec::new();
     if granted > partnership.requested_cents {
         let detail = text!(
-            "At most what was requested can be granted: {}." / "Può essere concesso al massimo quanto richiesto: {}.",
-            euros(partnership.requested_cents)
+            "At most what was requested can be granted: {requested}."
+                / "Può essere concesso al massimo quanto richiesto: {requested}.";
+            requested = euros(partnership.requested_cents)
         );
         broken.push(Violation::of_rule(MONEY_ORDER, "/granted_cents", detail));
     }
@@ -97,8 +98,8 @@ pub fn decide(
         && granted > most
     {
         let detail = text!(
-            "The grant of one partnership is at most {}." / "Il contributo di un partenariato è al massimo {}.",
-            euros(most)
+            "The grant of one partnership is at most {most}." / "Il contributo di un partenariato è al massimo {most}.";
+            most = euros(most)
         );
         broken.push(Violation::of_rule(GRANT_MAXIMUM, "/granted_cents", detail));
     }
@@ -108,9 +109,9 @@ pub fn decide(
     let remaining = budget.ok_or(Problem::new(Code::Internal))?.remaining_cents();
     if granted > remaining {
         let detail = text!(
-            "Of the call's allocation {} remain to be granted."
-                / "Della dotazione dell'avviso restano da concedere {}.",
-            euros(remaining)
+            "Of the call's allocation {remaining} remain to be granted."
+                / "Della dotazione dell'avviso restano da concedere {remaining}.";
+            remaining = euros(remaining)
         );
         let violation = Violation::of_rule(CALL_ALLOCATION, "/granted_cents", detail.clone());
         return Err(Problem::because(Code::AllocationExceeded, detail).with(vec![violation]));

@@ -12,6 +12,7 @@ use crate::error::Violation;
 use crate::identifiers::Cup;
 use crate::rules_catalogue::{CALL_OPEN, GRANT_MAXIMUM, MONEY_ORDER, PARTNERSHIP_MAX_LIFE, PARTNERSHIP_WITHIN_CALL};
 use crate::text;
+use crate::text::euros;
 use crate::vocabularies::checks;
 
 /// When a partnership lives, and what it costs.
@@ -85,11 +86,6 @@ pub fn check_plan(plan: &Plan, call: &Call) -> Vec<Finding> {
     vec![money_order(plan), within_call(plan, call), max_life(plan, call), max_grant(plan, call)]
 }
 
-/// An amount for people.
-pub fn euros(cents: i64) -> String {
-    format!("EUR {}.{:02}", cents / 100, cents % 100)
-}
-
 /// Invariant 12.
 fn money_order(plan: &Plan) -> Finding {
     let Plan { budget_cents, requested_cents, granted_cents, .. } = *plan;
@@ -159,8 +155,8 @@ fn max_grant(plan: &Plan, call: &Call) -> Finding {
     };
     let asked = plan.granted_cents.unwrap_or(plan.requested_cents);
     let detail = text!(
-        "The grant of one partnership is at most {}." / "Il contributo di un partenariato è al massimo {}.",
-        euros(most)
+        "The grant of one partnership is at most {most}." / "Il contributo di un partenariato è al massimo {most}.";
+        most = euros(most)
     );
     let missing = Missing { needed: most, present: asked, what: text!("cents of grant" / "centesimi di contributo") };
     Finding::of(GRANT_MAXIMUM, asked <= most, detail, missing).at("/requested_cents")

@@ -2,34 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::composition::RuleVerdict;
 use crate::batch::{Input, Ref};
-use crate::vocabularies::codes::{Province, Sector};
+use crate::vocabularies::codes::{Province, ProvinceCode, Sector};
 use crate::vocabularies::terms::PartnershipState;
 use crate::{code_enum, list_filter};
-
-/// Two letters that stand for a province of Lombardy.
-#[derive(Debug)]
-pub struct ProvinceCode;
-
-impl PartialSchema for ProvinceCode {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .description(Some("A province of Lombardy: a code of the vocabulary `provinces`."))
-            .pattern(Some("^[A-Z]{2}$"))
-            .max_length(Some(2))
-            .build()
-            .into()
-    }
-}
-
-impl ToSchema for ProvinceCode {}
 
 /// A partnership as its lead writes it, while it is a draft.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

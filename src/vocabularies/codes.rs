@@ -1,5 +1,6 @@
 //! Codes of the published vocabularies as the filters of lists take them. Their schemas name the vocabulary in
-//! `x-vocabulary`, by which the lists check the codes (see [`crate::http::filter::check`]).
+//! `x-vocabulary`, by which the lists check the codes (see [`crate::http::filter::check`]). And [`ProvinceCode`] as records hold
+//! it: the rules judge it on a date.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::extensions::ExtensionsBuilder;
@@ -69,6 +70,11 @@ vocabulary_code! {
     /// A legal form.
     LegalForm of "legal-forms", pattern "^[0-9]([.][0-9]{1,2}){1,2}$", max 10
 }
+
+/// A province of Lombardy: a code of the vocabulary `provinces`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[schema(pattern = "^[A-Z]{2}$", max_length = 2)]
+pub struct ProvinceCode(pub String);
 
 impl Province {
     /// The codes that the municipalities of these provinces have or had.

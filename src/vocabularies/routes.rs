@@ -91,6 +91,9 @@ pub struct EntryFilter {
     cursor: Option<u32>,
 }
 
+/// Entries on a page at most: the bound of `limit` above, where the macro takes nothing but a number.
+const MOST: i64 = 1000;
+
 /// The `{name}` of the path.
 pub struct Named(&'static Vocabulary);
 
@@ -165,7 +168,7 @@ async fn show(_: Public, name: Named) -> Result<Document<VocabularyView>, Proble
     Ok(Document(view(name.0)))
 }
 
-async fn entries(_: Public, name: Named, filter: Query<EntryFilter>) -> Result<Items<EntryView>, Problem> {
+async fn entries(_: Public, name: Named, filter: Query<EntryFilter>) -> Result<Items<EntryView, MOST>, Problem> {
     let filter = filter.0;
     let vocabulary = name.0;
     let place =

@@ -1,66 +1,15 @@
 //! Clients that sign assertions instead of having a secret (RFC 7523), and what clients can discover by themselves.
 
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use p256::elliptic_curve::sec1::ToEncodedPoint as _;
-use p256::pkcs8::EncodePrivateKey as _;
-use ricolloca::admin;
 use ricolloca::clock::Clock;
-use ricolloca::identifiers::synthetic;
-use ricolloca::identity::Role;
-use ricolloca::identity::assertion::{ASSERTION_TYPE, ClientKey, KeyError, read_keys};
+use ricolloca::identity::assertion::{ASSERTION_TYPE, KeyError, read_keys};
 use serde_json::{Value, json};
 
 use crate::support::Service;
 use crate::support::http::Answer;
-use crate::support::service::context;
-
-const TOKEN_URL: &str = "http://test.invalid/oauth/token";
-
-/// A key of P-256: private for signing, public as a JWK.
-fn ec_key(kid: &str) -> (EncodingKey, Value) {
-    let secret = p256::SecretKey::random(&mut rand::rngs::OsRng);
-    let point = secret.public_key().to_encoded_point(false);
-    let coordinate = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-    let jwk = json!({"kty": "EC", "crv": "P-256", "x": coordinate(point.x().unwrap()), "y": coordinate(point.y().unwrap()), "kid": kid, "alg": "ES256"});
-    (EncodingKey::from_ec_der(secret.to_pkcs8_der().unwrap().as_bytes()), jwk)
-}
-
-/// An RSA key as it comes from openssl.
-fn rsa_key(kid: &str, algorithm: &str, bits: usize) -> (EncodingKey, Value) {
-    use rsa::pkcs1::EncodeRsaPrivateKey as _;
-    use rsa::traits::PublicKeyParts as _;
-    let key = rsa::RsaPrivateKey::new(&mut rand::rngs::OsRng, bits).unwrap();
-    let part = |number: &rsa::BigUint| BASE64_URL_SAFE_NO_PAD.encode(number.to_bytes_be());
-    let jwk = json!({"kty": "RSA", "n": part(key.n()), "e": part(key.e()), "kid": kid, "alg": algorithm});
-    (EncodingKey::from_rsa_der(key.to_pkcs1_der().unwrap().as_bytes()), jwk)
-}
-
-fn register(service: &Service, id: &str, keys: &[Value]) {
-    let keys: Vec<ClientKey> = read_keys(&json!({"keys": keys}).to_string()).unwrap();
-    let tax_code = synthetic::organisation(1_000_001, 15);
-    let mut conn = service.database.connect();
-    admin::put_signing_client(&mut conn, &context(service.clock.clone()), id, Role::Operator, &tax_code, id, &keys)
-        .unwrap();
-}
-
-fn claims(jti: &str) -> Value {
-    let now = Clock::System.now().timestamp();
-    json!({"iss": "signer", "sub": "signer", "aud": TOKEN_URL, "iat": now, "exp": now + 60, "jti": jti})
-}
-
-fn header(algorithm: Algorithm, kid: &str) -> Header {
-    Header { kid: Some(kid.to_owned()), ..Header::new(algorithm) }
-}
-
-fn ask(service: &Service, assertion: &str) -> Answer {
-    service.token(&[
-        ("grant_type", "client_credentials"),
-        ("client_assertion_type", ASSERTION_TYPE),
-        ("client_assertion", assertion),
-    ])
-}
+use crate::support::signing::{TOKEN_URL, ask, claims, ec_key, header, register, rsa_key};
 
 #[test]
 fn an_assertion_is_good_for_one_token() {
@@ -129,6 +78,22 @@ fn whatever_else_is_sent_gets_the_answer_of_a_wrong_secret() {
         let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
         format!("{}.{}.", part(&header), part(&claims))
     };
+    // The value as it stands: what no number of ours can be, and what is not even JSON.
+    let written = |name: &str, value: &str| {
+        let mut claims = claims(&format!("written {name}"));
+        claims[name] = json!("here");
+        let claims = claims.to_string().replace("\"here\"", value);
+        let part = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+        let message = format!("{}.{}", part(r#"{"alg": "ES256", "kid": "k"}"#), part(&claims));
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::ES256).unwrap();
+        format!("{message}.{signature}")
+    };
+    // Right in everything but its length.
+    let long = |length: usize| {
+        let mut claims = claims("long");
+        claims["more"] = json!("x".repeat(length));
+        encode(&header(Algorithm::ES256, "k"), &claims, &key).unwrap()
+    };
     let good = encode(&header(Algorithm::ES256, "k"), &claims("good"), &key).unwrap();
     let parts: Vec<&str> = good.split('.').collect();
     let hostile = [
@@ -136,6 +101,10 @@ fn whatever_else_is_sent_gets_the_answer_of_a_wrong_secret() {
         "x".to_owned(),
         "a.b.c".to_owned(),
         "x".repeat(7999),
+        "x".repeat(8001),
+        "x".repeat(1_000_000),
+        long(6000),
+        long(700_000),
         raw(json!({"alg": "none", "kid": "k"}), claims("none")),
         raw(json!({"alg": "None", "kid": "k"}), claims("None")),
         raw(json!({"alg": "ES256", "kid": "k", "crit": ["exp"]}), claims("crit")),
@@ -174,9 +143,32 @@ fn whatever_else_is_sent_gets_the_answer_of_a_wrong_secret() {
         with("exp", json!(9_223_372_036_854_775_807_i64)),
         with("exp", json!(1e300)),
         with("exp", json!(-1)),
+        with("exp", json!(-0.5)),
+        with("exp", json!(now as f64 - 60.5)),
+        with("exp", json!(now as f64 + 3600.5)),
+        with("exp", json!(format!("{now}.5"))),
+        with("exp", json!("NaN")),
+        with("exp", json!([now + 60])),
+        with("exp", json!(true)),
+        with("exp", Value::Null),
+        written("exp", "1e999"),
+        written("exp", "NaN"),
+        written("exp", "Infinity"),
+        written("exp", "123456789012345678901234567890"),
+        written("exp", "0x7fffffff"),
         with("iat", json!(now + 60)),
         with("iat", json!(now - 3600)),
+        with("iat", json!(now as f64 + 60.5)),
+        with("iat", json!(now as f64 - 3600.5)),
+        with("iat", json!(-1)),
+        with("iat", json!(now.to_string())),
+        written("iat", "-1e999"),
         with("nbf", json!(now + 60)),
+        with("nbf", json!(now as f64 + 60.5)),
+        with("nbf", json!(-1)),
+        with("nbf", json!(-1e300)),
+        with("nbf", json!(now.to_string())),
+        written("nbf", "NaN"),
         with("jti", json!("")),
         with("jti", json!("x".repeat(201))),
         with("jti", json!("a\u{0}b")),
@@ -200,10 +192,20 @@ fn whatever_else_is_sent_gets_the_answer_of_a_wrong_secret() {
         assert_eq!(body(&answer), body(&wrong_secret));
     }
     for credentials in ["a\0:x", ":", "", "region", "region:x"] {
-        let basic = format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(credentials));
+        let basic = format!("Basic {}", BASE64_STANDARD.encode(credentials));
         let headers = [("authorization", basic.as_str()), ("content-type", "application/x-www-form-urlencoded")];
         let answer = service.anonymous().send("POST", "/oauth/token", &headers, "grant_type=client_credentials");
         assert_eq!((answer.status, body(&answer)), (401, body(&wrong_secret)), "{credentials:?}");
+    }
+    // A time with a fraction is right (RFC 7519, section 2); and what made the others wrong is not how they are written.
+    for assertion in [
+        with("exp", json!(now as f64 + 60.5)),
+        with("iat", json!(now as f64 - 0.25)),
+        with("nbf", json!(now as f64 - 0.75)),
+        written("exp", &format!("{}.000001", now + 60)),
+        long(5000),
+    ] {
+        ask(&service, &assertion).expect(200);
     }
     // What is not about the assertion is told.
     let form = [("grant_type", "client_credentials"), ("client_assertion", good.as_str())];
@@ -292,10 +294,36 @@ fn metadata_says_what_the_service_does() {
     assert_eq!(local(&authority["token_endpoint"]), "/oauth/token");
     assert_eq!(authority["scopes_supported"], resource["scopes_supported"]);
 
-    let token =
-        service.token(&[("grant_type", "client_credentials"), ("client_id", "region"), ("client_secret", "secret")]);
-    let token = token.expect(200).json()["access_token"].as_str().unwrap().to_owned();
+    let token = service.client("region").token.unwrap();
     let claims: Value =
         serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap();
     assert_eq!((&claims["iss"], &claims["aud"]), (&authority["issuer"], &resource["resource"]));
+}
+
+#[test]
+fn every_method_that_the_metadata_lists_gets_a_token() {
+    let service = Service::start();
+    let (key, jwk) = ec_key("k");
+    register(&service, "signer", &[jwk]);
+    let authority = service.anonymous().get("/.well-known/oauth-authorization-server").expect(200).json();
+    let path = authority["token_endpoint"].as_str().unwrap().strip_prefix("http://test.invalid").unwrap().to_owned();
+    let methods = authority["token_endpoint_auth_methods_supported"].as_array().unwrap();
+    assert!(!methods.is_empty());
+    for method in methods {
+        let (basic, form) = match method.as_str().unwrap() {
+            "client_secret_basic" => (Some(BASE64_STANDARD.encode("region:secret")), String::new()),
+            "client_secret_post" => (None, "&client_id=region&client_secret=secret".to_owned()),
+            "private_key_jwt" => {
+                let assertion = encode(&header(Algorithm::ES256, "k"), &claims("metadata"), &key).unwrap();
+                (None, format!("&client_assertion_type={ASSERTION_TYPE}&client_assertion={assertion}"))
+            }
+            other => panic!("the metadata lists {other}, which nothing here tries"),
+        };
+        let basic = basic.map(|credentials| format!("Basic {credentials}"));
+        let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
+        headers.extend(basic.iter().map(|basic| ("authorization", basic.as_str())));
+        let form = format!("grant_type=client_credentials{form}");
+        let answer = service.anonymous().send("POST", &path, &headers, form).expect(200).json();
+        service.bearer(answer["access_token"].as_str().unwrap()).get("/v1/calls").expect(200);
+    }
 }

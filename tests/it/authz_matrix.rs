@@ -7,6 +7,7 @@ use ricolloca::identity::scopes::{Role, SCOPES, ScopeSet};
 use serde_json::{Value, json};
 
 use crate::openapi::operations;
+use crate::support::http::Answer;
 use crate::support::service::Client;
 use crate::support::world::{Draft, World, instant};
 
@@ -59,7 +60,7 @@ fn matrix() -> Vec<Operation> {
 }
 
 impl Operation {
-    fn send(&self, client: &Client, id: &str) -> crate::support::http::Answer {
+    fn send(&self, client: &Client, id: &str) -> Answer {
         let path = self.path.replace("{id}", id).replace("{external_id}", "matrix").replace("{name}", "provinces");
         let body = match (&self.example, self.method.as_str()) {
             (Some(example), _) => example.to_string(),
@@ -151,8 +152,40 @@ fn a_token_without_the_scope_is_refused_whatever_the_role() {
                 operation.id
             );
             assert!(answer.to_string().contains(operation.scope()), "{answer}");
+            assert_eq!(challenged(&answer), operation.scope(), "{}", operation.id);
         }
     }
+}
+
+/// The scopes in the challenge of a refusal (RFC 6750, section 3.1).
+fn challenged(answer: &Answer) -> String {
+    let challenge = answer.header("www-authenticate").unwrap_or_else(|| panic!("no challenge: {answer}"));
+    assert!(challenge.starts_with("Bearer ") && challenge.contains("error=\"insufficient_scope\""), "{challenge}");
+    let scopes = challenge.split_once(" scope=\"").and_then(|(_, rest)| rest.split_once('"'));
+    scopes.unwrap_or_else(|| panic!("no scopes: {challenge}")).0.to_owned()
+}
+
+#[test]
+fn a_token_with_the_scopes_of_the_challenge_is_good_for_the_request() {
+    let world = World::new();
+    let poor = world.service.client_with("operator-1", "calls.read changes.read");
+    assert_eq!(challenged(&poor.get("/v1/members").expect(403)), "members.read");
+    // What is asked for along with it takes scopes of its own.
+    let embedding = "/v1/members?embed=partnership,organisation";
+    let member = world.service.client_with("operator-1", "members.read");
+    let needed = challenged(&member.get(embedding).expect(403));
+    assert_eq!(needed, "organisations.read partnerships.read members.read");
+    world.service.client_with("operator-1", &needed).get(embedding).expect(200);
+    let feed = "/v1/changes?types=call,participant,action";
+    let needed = challenged(&poor.get(feed).expect(403));
+    assert_eq!(needed, "calls.read participants.read actions.read changes.read");
+    world.service.client_with("operator-1", &needed).get(feed).expect(200);
+    // Of a refusal that no token would change nothing of the kind is said.
+    let draft = world.draft("p", 1);
+    let member = world.member_body(&draft.id, &world.operators[1], "accredited_operator");
+    world.operator.post("/v1/members", member).expect(201);
+    let refused = world.second.delete(&format!("/v1/cohorts/{}", draft.cohort), 1).expect(403);
+    assert_eq!((refused.code().as_str(), refused.header("www-authenticate")), ("not_yours", None));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod architecture;
 mod assertions;
 mod authz_matrix;
 mod calls;
+mod client_keys;
 mod cohorts;
 mod contract;
 mod demo;

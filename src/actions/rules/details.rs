@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use chrono::NaiveDate;
 
-use crate::actions::details::{Details, ProfessionCode, ProvinceCode};
+use crate::actions::details::{Details, ProfessionCode};
 use crate::error::Violation;
 use crate::identifiers::{OrganisationTaxCode, Profession};
 use crate::text;
 use crate::vocabularies::checks;
+use crate::vocabularies::codes::ProvinceCode;
 
 /// Checks the codes in the details. Codes of vocabularies are judged on `day`.
 pub fn check(details: &Details, day: NaiveDate, today: NaiveDate, violations: &mut Vec<Violation>) {

@@ -4,6 +4,7 @@ use crate::error::{Code, Problem};
 use crate::partnerships::lifecycle::{activate, conclude, decide, submit, withdraw};
 use crate::partnerships::wire::{Decision, DecisionVerdict};
 use crate::rules_catalogue::*;
+use crate::text::Language;
 
 fn rules_of(result: Result<Partnership, Problem>) -> Vec<&'static str> {
     result.unwrap_err().errors.iter().map(|error| error.rule.unwrap_or(error.code)).collect()
@@ -48,7 +49,9 @@ fn a_grant_lies_within_request_maximum_and_allocation() {
     );
     let refused = decide(&submitted, &super::call(), left(19_999_999), &approval(20_000_000), day(TODAY)).unwrap_err();
     assert_eq!(refused.code, Code::AllocationExceeded);
-    assert!(refused.detail.unwrap().to_string().contains("EUR 199999.99"));
+    let told = refused.detail.unwrap();
+    assert!(told.get(Language::English).contains(" 199,999.99 EUR "), "{told}");
+    assert!(told.get(Language::Italian).ends_with(" 199.999,99 EUR."), "{told}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::batch::Ref;
-use crate::partnerships::rules::{Plan, check, check_activity, check_plan, check_submission, check_window, euros};
+use crate::partnerships::rules::{Plan, check, check_activity, check_plan, check_submission, check_window};
 use crate::partnerships::wire::PartnershipInput;
 use crate::rules_catalogue::*;
 
@@ -126,10 +126,4 @@ fn what_was_submitted_is_judged_by_the_window_of_that_day() {
     };
     assert!(!broken(&submitted));
     assert!(broken(&partnership(PartnershipState::Draft)));
-}
-
-#[test]
-fn amounts_are_told_in_euros() {
-    assert_eq!(euros(5), "EUR 0.05");
-    assert_eq!(euros(500_000_000), "EUR 5000000.00");
 }

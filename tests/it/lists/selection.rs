@@ -137,6 +137,13 @@ fn embedding_takes_the_scope_of_what_is_embedded() {
             let refused = narrow.get(&format!("{path}?embed={embed}")).expect(403);
             assert_eq!(refused.code(), "insufficient_scope");
             assert!(refused.to_string().contains("`participants.read`"), "{refused}");
+            // All that the request takes, not only what is missing.
+            let scopes = match embed {
+                "participant" => "participants.read outcomes.read",
+                _ => "partnerships.read participants.read outcomes.read",
+            };
+            let challenge = refused.header("www-authenticate").unwrap();
+            assert!(challenge.contains(&format!("scope=\"{scopes}\"")), "{challenge}");
         }
         let wrong = narrow.get(&format!("{path}?embed=partner")).expect(400);
         assert!(wrong.has("embed", "unknown_code"), "{wrong}");

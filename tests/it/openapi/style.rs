@@ -282,3 +282,29 @@ fn every_operation_has_examples() {
     }
     none(findings);
 }
+
+#[test]
+fn a_page_holds_as_many_records_as_can_be_asked_for() {
+    let document = document();
+    let mut seen = 0;
+    let mut findings = Vec::new();
+    for (path, _, operation) in operations() {
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let Some(limit) = parameters.iter().find(|parameter| parameter["name"] == "limit") else { continue };
+        let reference =
+            operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].as_str().unwrap();
+        let page = document.pointer(reference.trim_start_matches('#')).unwrap();
+        let (asked, held) = (&limit["schema"]["maximum"], &page["properties"]["items"]["maxItems"]);
+        seen += 1;
+        if asked.as_i64().is_none() || asked.as_i64() != held.as_i64() {
+            findings.push(format!("{path}: {asked} can be asked for, and the page holds {held}"));
+        }
+    }
+    assert!(seen >= 10, "only {seen} lists were found");
+    none(findings);
+}
+
+#[test]
+fn a_name_stands_for_one_schema() {
+    none(ricolloca::app::api().ambiguous_schemas());
+}

@@ -3,6 +3,7 @@
 pub mod http;
 pub mod postgres;
 pub mod service;
+pub mod signing;
 pub mod world;
 
 pub use service::Service;
