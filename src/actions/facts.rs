@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::model::{Action, Attended, Worker};
-use super::rules::Given;
+use super::rules::{Given, status};
 use super::wire::ActionInput;
 use super::{Actions, store};
 use crate::batch::{Change, Draft, Ref, refs};
@@ -151,9 +151,9 @@ pub fn gather(conn: &mut Conn, drafts: Drafts<'_, '_>) -> Result<Facts, Fault> {
 
     let rectified_ids = distinct(drafts.iter().filter_map(|draft| draft.refs.rectifies));
     let rectified = if rectified_ids.is_empty() { HashMap::new() } else { keyed(Action::lock(conn, &rectified_ids)?) };
-    // An action that is being accounted for must not have been rectified, either.
-    let accounted = drafts.iter().filter(|draft| matches!(draft.change, Change::Act(_))).map(|draft| draft.meta.id);
-    let asked = distinct(rectified_ids.into_iter().chain(accounted));
+    // An action that is being accounted for must not have been rectified, and one that was takes no worker's time.
+    let existing = drafts.iter().filter(|draft| draft.before.is_some()).map(|draft| draft.meta.id);
+    let asked = distinct(rectified_ids.into_iter().chain(existing));
     let rectifications = store::rectifications(conn, &asked)?;
     let (workers, attended) = gather_workers(conn, drafts)?;
     Ok(Facts { partnerships, calls, organisations, members, cohorts, workers, attended, rectified, rectifications })
@@ -217,6 +217,36 @@ impl Facts {
     /// Whether another action has taken this one's place.
     pub fn is_rectified(&self, id: Uuid) -> bool {
         self.rectifications.contains_key(&id)
+    }
+
+    /// Takes in what an action is by a verdict: whom it takes how much time of. As `rewrite_attendance` will write it.
+    pub fn absorb(&mut self, draft: &Draft<'_, Actions>, record: &Action) {
+        if matches!(draft.change, Change::Act(_)) || draft.before.as_ref() == Some(record) {
+            return;
+        }
+        if draft.before.is_some() {
+            for attended in self.attended.values_mut() {
+                attended.retain(|attended| attended.action_id != record.meta.id);
+            }
+        }
+        if record.meta.deleted_at.is_some() || !status::of(record.status).live || self.is_rectified(record.meta.id) {
+            return;
+        }
+        let (from_on, to_on) = record.period();
+        for attendance in record.attendance.iter() {
+            let Some(worker) = self.workers.get(&attendance.participant_id) else {
+                continue;
+            };
+            self.attended.entry(worker.index.clone()).or_default().push(Attended {
+                action_id: record.meta.id,
+                worker_index: worker.index.clone(),
+                kind: record.kind,
+                financing: record.financing,
+                from_on,
+                to_on,
+                minutes: attendance.minutes,
+            });
+        }
     }
 
     /// What is known about a change that writes.

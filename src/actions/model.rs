@@ -64,6 +64,14 @@ pub struct Action {
     pub rectifies_id: Option<Id<Actions>>,
 }
 
+impl Action {
+    /// The days it is known to cover: from its first, or the planned one, to its last.
+    pub fn period(&self) -> (NaiveDate, NaiveDate) {
+        let from = self.started_on.unwrap_or(self.planned_on);
+        (from, self.ended_on.unwrap_or(from))
+    }
+}
+
 /// A worker's part in an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attendance {

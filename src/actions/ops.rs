@@ -41,13 +41,24 @@ impl Resource for Actions {
     }
 
     fn claims(draft: &Draft<'_, Self>, claims: &mut Claims) {
+        // Rectifications and deletions set free what others attend instead; they are rare, and judged by themselves.
+        let rectifies = draft.before.as_ref().is_some_and(|before| before.rectifies_id.is_some());
+        let chains = matches!(draft.change, Change::Write(_)) && draft.refs.rectifies.is_none() && !rectifies;
+        let mut claim = |realm: &str, what: &dyn AsRef<[u8]>| {
+            if chains { claims.chain(realm, what.as_ref()) } else { claims.add(realm, what.as_ref()) }
+        };
         for attendee in draft.refs.attendees.iter().flatten() {
-            claims.add("participant", attendee.id);
-            claims.add("worker", &attendee.worker_index);
+            claim("participant", attendee.id.as_bytes());
+            claim("worker", &attendee.worker_index);
         }
         // Who attended so far is free once this change is written.
         for attendance in draft.before.iter().flat_map(|before| before.attendance.iter()) {
-            claims.add("participant", attendance.participant_id);
+            claim("participant", attendance.participant_id.as_bytes());
+        }
+        if let Change::Write(input) = &draft.change
+            && let (None, Some(name)) = (draft.refs.rectifies, input.rectifies.as_ref().and_then(Ref::name))
+        {
+            claims.name(draft.caller.organisation, name);
         }
         if let Some(rectified) = draft.refs.rectifies {
             // By the name under which the engine claims a change to that action itself.
@@ -73,6 +84,10 @@ impl Resource for Actions {
             (Change::Act(Act::Account(accounting)), Some(before)) => account(facts, before, accounting),
             (_, None) => Err(Problem::new(Code::NotFound)),
         }
+    }
+
+    fn absorb(facts: &mut Facts, draft: &Draft<'_, Self>, record: &Action) {
+        facts.absorb(draft, record);
     }
 
     fn settle(conn: &mut Conn, settled: &[Settled<'_, '_, Self>], _: &Context) -> Result<(), Fault> {

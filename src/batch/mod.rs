@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Changes that could influence each other's verdict name a common [`Claim`]; they are then judged one after the other, in
-//! waves of one transaction, each wave with fresh facts.
+//! waves of one transaction, each wave with fresh facts; or, where the kind of record knows how, in one wave whose facts follow
+//! the verdicts ([`Claims::chain`]).
 
 mod idempotency;
 mod job;
@@ -20,6 +21,7 @@ mod store;
 mod wave;
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -124,6 +126,10 @@ pub trait Resource: Kept {
     /// Decides: the record as it shall be, or every reason why not. Pure.
     fn judge(facts: &Self::Facts, draft: &Draft<'_, Self>, context: &Context) -> Result<Self::Record, Problem>;
 
+    /// Tells the facts of a verdict, for the changes of the same wave that share a chained claim with it: see
+    /// [`Claims::chain`].
+    fn absorb(_facts: &mut Self::Facts, _draft: &Draft<'_, Self>, _record: &Self::Record) {}
+
     /// Writes what belongs to the records but is not in their table.
     fn settle(_conn: &mut Conn, _settled: &[Settled<'_, '_, Self>], _context: &Context) -> Result<(), Fault> {
         Ok(())
@@ -219,16 +225,72 @@ pub type Claim = u64;
 
 /// The claims of one change.
 #[derive(Debug, Default)]
-pub struct Claims(Vec<Claim>);
+pub struct Claims {
+    alone: Vec<Claim>,
+    chained: Vec<Claim>,
+}
 
 impl Claims {
-    /// Claims `what` by the name of `realm`.
+    /// Claims `what` by the name of `realm`, for this change alone: whatever else claims it waits for the next wave.
     pub fn add(&mut self, realm: &str, what: impl Hash) {
-        // A collision only makes two changes wait for each other that need not.
-        let mut hasher = DefaultHasher::new();
-        realm.hash(&mut hasher);
-        what.hash(&mut hasher);
-        self.0.push(hasher.finish());
+        self.alone.push(claim(realm, what));
+    }
+
+    /// Claims the name that an organisation gave, or may give, a record of this kind; also for what refers to it and did not
+    /// find it: an earlier change of the wave may be about to make it.
+    pub fn name(&mut self, source: Uuid, external_id: &str) {
+        self.add("name", (source, external_id));
+    }
+
+    /// Claims it together with others that chain it. They are judged in the wave, one after the other, and
+    /// [`Resource::absorb`] tells the facts of each verdict before the next.
+    pub fn chain(&mut self, realm: &str, what: impl Hash) {
+        self.chained.push(claim(realm, what));
+    }
+}
+
+fn claim(realm: &str, what: impl Hash) -> Claim {
+    // A collision only makes two changes wait for each other that need not.
+    let mut hasher = DefaultHasher::new();
+    realm.hash(&mut hasher);
+    what.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The claims of a wave, as it is put together.
+#[derive(Debug, Default)]
+struct Claimed {
+    /// Who claims what alone: places in `changes`.
+    alone: HashMap<Claim, Vec<usize>>,
+    chained: HashSet<Claim>,
+    /// All that each change claims.
+    changes: Vec<Vec<Claim>>,
+}
+
+impl Claimed {
+    /// Whether a change with these claims may join the wave; its claims are kept in either case, since those behind one
+    /// that waits must not overtake it.
+    fn admit(&mut self, claims: Claims) -> bool {
+        let all = claims.alone.iter().chain(&claims.chained);
+        let ahead: Vec<usize> = all.filter_map(|claim| self.alone.get(claim)).flatten().copied().collect();
+        let free = ahead.is_empty() && claims.alone.iter().all(|claim| !self.chained.contains(claim));
+        let Claims { mut alone, mut chained } = claims;
+        if !free {
+            alone.append(&mut chained);
+            // What it claims was found out before those ahead of it were carried out. They may make the record, or give it
+            // what it then takes away, so it claims what they do.
+            alone.extend(ahead.iter().filter_map(|change| self.changes.get(*change)).flatten());
+            alone.sort_unstable();
+            alone.dedup();
+        }
+        let change = self.changes.len();
+        for claim in &alone {
+            self.alone.entry(*claim).or_default().push(change);
+        }
+        self.chained.extend(&chained);
+        alone.append(&mut chained);
+        self.changes.push(alone);
+        free
     }
 }
 
@@ -238,5 +300,29 @@ impl<R: Resource> Draft<'_, R> {
         let mut record = self.before.clone().ok_or(Problem::new(crate::error::Code::NotFound))?;
         record.meta_mut().deleted_at = Some(context.now());
         Ok(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Claimed, Claims};
+
+    #[test]
+    fn a_wave_takes_what_nobody_before_it_claims() {
+        let mut wave = Claimed::default();
+        let mut admitted = |alone: &[&str], chained: &[&str]| {
+            let mut claims = Claims::default();
+            alone.iter().for_each(|name| claims.add("test", name));
+            chained.iter().for_each(|name| claims.chain("test", name));
+            wave.admit(claims)
+        };
+        assert!(admitted(&["a"], &["x"]));
+        assert!(admitted(&["b"], &["x", "y"]), "chained by both");
+        assert!(!admitted(&["y"], &["z"]), "what others chain cannot be had alone");
+        assert!(!admitted(&["c"], &["z"]), "one that waits is not overtaken");
+        assert!(!admitted(&["c"], &[]), "nor is one that waits for it");
+        assert!(admitted(&["d"], &["x"]));
+        assert!(!admitted(&["a"], &[]), "claimed by the first alone");
+        assert!(!admitted(&["e"], &["x"]), "the one that waits for the first may set free what that took");
     }
 }

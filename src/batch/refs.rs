@@ -53,6 +53,11 @@ impl Ref {
         Self { id: Some(id), external_id: None }
     }
 
+    /// The name, where it refers by one.
+    pub fn name(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+
     /// By the organisation's own name.
     pub fn external(name: impl Into<String>) -> Self {
         Self { id: None, external_id: Some(name.into()) }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::job::{Answer, Effect, Job, Reply};
 use super::{
-    Change, Claims, Context, Draft, Input, Item, Kept, ParentLock, Resource, Settled, Target, Verb, idempotency, refs,
-    store,
+    Change, Claimed, Claims, Context, Draft, Input, Item, Kept, ParentLock, Resource, Settled, Target, Verb,
+    idempotency, refs, store,
 };
 use crate::db::{Conn, ExternalKey, Fault, Meta, Stored};
 use crate::error::{Code, Problem, Violation};
@@ -61,11 +61,14 @@ fn advance<R: Resource>(conn: &mut Conn, items: &[&Item<R>], context: &Context) 
     let (indexes, drafts) = first_wave(items, drafts);
     let (indexes, drafts) = lock(conn, indexes, drafts)?;
 
-    let facts = R::gather(conn, &drafts, context)?;
+    let mut facts = R::gather(conn, &drafts, context)?;
     let mut written = Vec::with_capacity(drafts.len());
     for (index, draft) in indexes.iter().zip(&drafts) {
         match R::judge(&facts, draft, context) {
-            Ok(record) => written.push((*index, draft, finished::<R>(record, draft, context))),
+            Ok(record) => {
+                R::absorb(&mut facts, draft, &record);
+                written.push((*index, draft, finished::<R>(record, draft, context)));
+            }
             Err(problem) => set(&mut answers, *index, Err(problem)),
         }
     }
@@ -131,9 +134,19 @@ fn open_targets<'a, R: Resource>(
     let records = refs::visible::<R>(conn, &callers, &ids)?;
 
     let mut opened = Vec::with_capacity(items.len());
+    // Names that changes further ahead may be about to give.
+    let mut coming = HashSet::new();
     for (index, ((item, id), before)) in items.iter().zip(ids).zip(records).enumerate() {
         if answers.get(index).is_none_or(Option::is_some) {
             continue;
+        }
+        if let (None, Some(name)) = (id, key(item)) {
+            if matches!(item.verb, Verb::Write(_)) {
+                coming.insert(name);
+            } else if coming.contains(&name) {
+                // What it claims is not known before that record is there, so nothing behind it may be judged either.
+                break;
+            }
         }
         let missing = before.is_none() && (id.is_some() || !matches!(item.verb, Verb::Write(_)));
         let stale = before
@@ -251,34 +264,24 @@ fn meta_of<R: Resource>(
     })
 }
 
-/// Takes the changes, in their order, that share no claim with one already taken.
+/// Takes the changes, in their order, whose claims do not keep them from those already taken.
 fn first_wave<'a, R: Resource>(
     items: &[&'a Item<R>],
     drafts: impl Iterator<Item = (usize, Draft<'a, R>)>,
 ) -> (Vec<usize>, Vec<Draft<'a, R>>) {
-    let mut taken = HashSet::new();
+    let mut wave = Claimed::default();
     drafts
         .filter(|(index, draft)| {
             let mut claims = Claims::default();
-            match &draft.before {
-                Some(_) => claims.add("id", draft.meta.id),
-                None => claims.add(
-                    "name",
-                    (
-                        draft.meta.source_organisation_id,
-                        &draft.meta.external_id,
-                        draft.meta.external_id.is_none().then_some(draft.meta.id),
-                    ),
-                ),
+            claims.add("id", draft.meta.id);
+            if let (None, Some(name)) = (&draft.before, &draft.meta.external_id) {
+                claims.name(draft.meta.source_organisation_id, name);
             }
             if let Some(key) = items.get(*index).and_then(|item| item.idempotency.as_ref()) {
                 claims.add("key", (&key.client_id, &key.key));
             }
             R::claims(draft, &mut claims);
-            let free = claims.0.iter().all(|claim| !taken.contains(claim));
-            // A change that waits keeps its claims too: those behind it must not overtake it.
-            taken.extend(claims.0);
-            free
+            wave.admit(claims)
         })
         .unzip()
 }
@@ -297,10 +300,11 @@ fn lock<'a, R: Resource>(
     }
     let locked: HashMap<Uuid, i64> =
         R::Record::lock(conn, &existing)?.iter().map(|record| (record.meta().id, record.meta().version)).collect();
+    // Nor does what stands behind such a one overtake it.
     Ok(indexes
         .into_iter()
         .zip(drafts)
-        .filter(|(_, draft)| {
+        .take_while(|(_, draft)| {
             draft.before.as_ref().is_none_or(|before| locked.get(&before.meta().id) == Some(&before.meta().version))
         })
         .unzip())

@@ -11,6 +11,7 @@ mod actions;
 mod architecture;
 mod assertions;
 mod authz_matrix;
+mod batches;
 mod calls;
 mod client_keys;
 mod cohorts;
