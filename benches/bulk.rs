@@ -72,6 +72,7 @@ fn main() -> Outcome<()> {
 
     let mut session = Session::connect(&url)?;
     let (mut parsing, mut refused) = (Duration::ZERO, 0);
+    let own_before = own_seconds()?;
     let began = Instant::now();
     for chunk in lines.chunks(size) {
         let parse = Instant::now();
@@ -103,10 +104,11 @@ fn main() -> Outcome<()> {
         }
     }
     let ours = began.elapsed();
+    let own = own_seconds()? - own_before;
     let stored: Count =
         diesel::sql_query("SELECT count(*) AS n FROM action WHERE external_id LIKE 'bulk-%'").get_result(&mut conn)?;
     println!(
-        "{items} sent, {refused} refused, {} stored; parsing took {:.1} of {:.1} s",
+        "{items} sent, {refused} refused, {} stored; parsing took {:.1} s, all of this thread {own:.1} s, of {:.1} s",
         stored.n,
         parsing.as_secs_f64(),
         ours.as_secs_f64()
@@ -142,6 +144,13 @@ fn line(grounds: &[Ground], number: usize, today: NaiveDate) -> (usize, String) 
         "details": {"kind": "outplacement", "method": "individual", "sessions": 1, "cv_delivered": true, "contacts": 2, "interviews": 0},
     });
     (place, body.to_string())
+}
+
+/// Seconds for which this thread has been running: the rest is PostgreSQL's.
+fn own_seconds() -> Outcome<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds: f64 = text.split(' ').next().unwrap_or_default().parse()?;
+    Ok(nanoseconds / 1e9)
 }
 
 /// How long `COPY` takes for the rows that were written.

@@ -91,22 +91,24 @@ impl Resource for Actions {
     }
 
     fn settle(conn: &mut Conn, settled: &[Settled<'_, '_, Self>], _: &Context) -> Result<(), Fault> {
-        let mut touched: Vec<Uuid> = settled
-            .iter()
+        let (mut touched, mut known) = (Vec::new(), Vec::new());
+        for Settled { draft, record } in settled {
+            let before = draft.before.as_ref();
+            let attended = !record.attendance.is_empty() || before.is_some_and(|before| !before.attendance.is_empty());
             // Accounting changes neither who attended nor whether the action counts.
-            .filter(|settled| !matches!(settled.draft.change, Change::Act(_)))
-            .filter(|settled| {
-                let before = settled.draft.before.as_ref();
-                !settled.record.attendance.is_empty()
-                    || before.is_some_and(|before| !before.attendance.is_empty())
-                    || settled.record.rectifies_id.is_some()
-            })
-            .flat_map(|settled| [Some(settled.record.meta.id), settled.record.rectifies_id.map(Id::uuid)])
-            .flatten()
-            .collect();
+            if matches!(draft.change, Change::Act(_)) || !attended && record.rectifies_id.is_none() {
+                continue;
+            }
+            touched.push(record.meta.id);
+            known.extend(before.map(|before| before.meta.id));
+            if let Some(rectified) = record.rectifies_id {
+                touched.push(rectified.uuid());
+                known.push(rectified.uuid());
+            }
+        }
         touched.sort_unstable();
         touched.dedup();
-        store::rewrite_attendance(conn, &touched, &status::dead_codes())
+        store::rewrite_attendance(conn, &touched, &known, &status::dead_codes())
     }
 
     fn views(_: &mut Conn, shown: &[(&Action, &Caller)], _: &Context) -> Result<Vec<wire::Action>, Fault> {

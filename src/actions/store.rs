@@ -214,11 +214,14 @@ pub fn rectifications(conn: &mut Conn, rectified: &[Uuid]) -> Result<HashMap<Uui
 
 /// Writes the attendance of these actions anew, from what they say now. An action that does not count, or that a
 /// rectification has taken the place of, keeps none. The period is that of `ActionInput::period`.
-pub fn rewrite_attendance(conn: &mut Conn, actions: &[Uuid], dead: &[&str]) -> Result<(), Fault> {
+/// `known` are those of them that may have some already.
+pub fn rewrite_attendance(conn: &mut Conn, actions: &[Uuid], known: &[Uuid], dead: &[&str]) -> Result<(), Fault> {
     if actions.is_empty() {
         return Ok(());
     }
-    diesel::delete(attendance::table.filter(attendance::action_id.eq_any(actions))).execute(conn)?;
+    if !known.is_empty() {
+        diesel::delete(attendance::table.filter(attendance::action_id.eq_any(known))).execute(conn)?;
+    }
     diesel::sql_query(
         "INSERT INTO attendance (action_id, participant_id, worker_index, kind, financing, from_on, to_on, minutes) \
          SELECT a.id, p.id, p.worker_index, a.kind, a.financing, coalesce(a.started_on, a.planned_on), \

@@ -20,7 +20,7 @@ fn base() -> Value {
                     "responses": {
                         "200": {
                             "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
-                            "content": {"application/json": {"schema": {"type": "array", "maxItems": 100, "items": {"$ref": "#/components/schemas/Thing"}}}},
+                            "content": {"application/json": {"schema": {"type": "array", "maxItems": 100, "items": {"anyOf": [{"$ref": "#/components/schemas/Thing"}, {"$ref": "#/components/schemas/Part"}]}}}},
                         },
                         "404": {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}},
                     },
@@ -29,7 +29,7 @@ fn base() -> Value {
                     "operationId": "create_thing",
                     "security": [{"oauth2": ["things.write"]}],
                     "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewThing"}}}},
-                    "responses": {"201": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}}},
+                    "responses": {"201": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Made"}}}}},
                 },
             },
         },
@@ -55,6 +55,12 @@ fn base() -> Value {
                         "inner": {"oneOf": [{"$ref": "#/components/schemas/Thing"}, {"type": "null"}]},
                     },
                 },
+                // Takes whatever a thing is, and promises nothing.
+                "Part": {
+                    "type": "object",
+                    "properties": {"id": {}, "name": {}, "note": {}, "inner": {}},
+                },
+                "Made": {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer", "minimum": 1}}},
                 "Problem": {"type": "object", "properties": {"code": {"type": "string", "enum": ["gone"]}}},
             },
         },
