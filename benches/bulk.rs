@@ -15,7 +15,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use ricolloca::actions::Actions;
 use ricolloca::actions::wire::ActionInput;
-use ricolloca::batch::{self, Context, Item, Job, Target, Verb};
+use ricolloca::batch::{self, Context, Item, Job, Target, Verb, Wants};
 use ricolloca::clock::Clock;
 use ricolloca::db::session::Session;
 use ricolloca::db::{self, migrate};
@@ -87,6 +87,7 @@ fn main() -> Outcome<()> {
                     verb: Verb::Write(input),
                     if_version: None,
                     idempotency: None,
+                    wants: Wants::Fields,
                 };
                 Ok(Job::new(item, None))
             })

@@ -60,6 +60,7 @@ pub(super) fn recall(
                         version: row.version,
                         effect: effect_of(row.status),
                         body,
+                        fields: Vec::new(),
                         replayed: true,
                     }),
                     Err(_) => Err(Problem::new(Code::Internal)),

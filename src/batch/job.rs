@@ -33,8 +33,10 @@ pub struct Reply {
     pub version: i64,
     /// What became of it.
     pub effect: Effect,
-    /// The record as the caller may see it, as JSON; empty after a deletion.
+    /// The record as the caller may see it, as JSON; empty after a deletion, or where it is not wanted.
     pub body: Vec<u8>,
+    /// The fields of what clients send that are other than before, where that is wanted and the record was changed.
+    pub fields: Vec<String>,
     /// Whether this is the stored answer to an earlier request with the same key.
     pub replayed: bool,
 }
@@ -135,6 +137,38 @@ fn again(session: &mut Session, jobs: &mut [Job], context: &Context, fault: &Fau
 fn attempt(session: &mut Session, jobs: &mut [Job], context: &Context) -> Result<(), Fault> {
     carry_out(session, jobs, context)?;
     session.commit()
+}
+
+/// Carries out all jobs in a transaction that the caller has begun and will end, and ends by itself those that the database
+/// refuses: what it refuses together is halved until the one job is found. For whoever commits other things with them. An error
+/// is one of the connection: nothing is known of the transaction then.
+pub fn carry_out_in_parts(session: &mut Session, jobs: &mut [Job], context: &Context) -> Result<(), Fault> {
+    in_parts(session, jobs, context, TRIES)
+}
+
+fn in_parts(session: &mut Session, jobs: &mut [Job], context: &Context, tries: u32) -> Result<(), Fault> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    session.mark()?;
+    let Err(fault) = carry_out(session, jobs, context) else { return session.forget_mark() };
+    session.note(&fault);
+    if session.doomed {
+        return Err(fault);
+    }
+    session.back_to_mark()?;
+    let transient = is_transient(&fault);
+    if let [job] = jobs
+        && (!transient || tries == 0)
+    {
+        job.fail(&problem_of(&fault));
+        return Ok(());
+    }
+    let middle = if jobs.len() > 1 { jobs.len() / 2 } else { jobs.len() };
+    let (left, right) = jobs.split_at_mut(middle);
+    let tries = if transient { tries.saturating_sub(1) } else { tries };
+    in_parts(session, left, context, tries)?;
+    in_parts(session, right, context, tries)
 }
 
 /// Carries out all jobs in a transaction that the caller has begun and will end. For whoever wants all or nothing.

@@ -17,6 +17,7 @@ mod idempotency;
 mod job;
 mod lookup;
 pub mod refs;
+mod replies;
 mod store;
 mod wave;
 
@@ -32,7 +33,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use idempotency::{Idempotency, KEPT_DAYS};
-pub use job::{Answer, Effect, Job, Reply, carry_out, commit};
+pub use job::{Answer, Effect, Job, Reply, carry_out, carry_out_in_parts, commit};
 pub use lookup::{Fetched, Lookup, LookupAnswer, look_up};
 pub use refs::Ref;
 pub use store::forget_answers;
@@ -186,6 +187,17 @@ pub struct Item<R: Resource> {
     pub if_version: Option<i64>,
     /// The request's key and digest, where it has one.
     pub idempotency: Option<Idempotency>,
+    /// What the answer shall tell.
+    pub wants: Wants,
+}
+
+/// What the answer to a change shall tell besides what became of the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// The record as the caller may see it.
+    Record,
+    /// Which fields of what clients send have changed.
+    Fields,
 }
 
 /// What is to be done, with merge-patches resolved.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::job::{Answer, Effect, Job, Reply};
+use super::job::{Answer, Effect, Job};
 use super::{
     Change, Claimed, Claims, Context, Draft, Input, Item, Kept, ParentLock, Resource, Settled, Target, Verb,
     idempotency, refs, store,
@@ -73,7 +73,7 @@ fn advance<R: Resource>(conn: &mut Conn, items: &[&Item<R>], context: &Context) 
         }
     }
     write::<R>(conn, &written, context)?;
-    for (index, reply) in replies::<R>(conn, &written, context)? {
+    for (index, reply) in super::replies::replies::<R>(conn, items, &written, context)? {
         set(&mut answers, index, reply);
     }
     let remembered: Vec<_> = written
@@ -347,7 +347,7 @@ fn finished<R: Resource>(mut record: R::Record, draft: &Draft<'_, R>, context: &
     }
 }
 
-type Written<'d, 'a, R> = (usize, &'d Draft<'a, R>, (<R as Kept>::Record, Effect));
+pub(super) type Written<'d, 'a, R> = (usize, &'d Draft<'a, R>, (<R as Kept>::Record, Effect));
 
 fn write<R: Resource>(conn: &mut Conn, written: &[Written<'_, '_, R>], context: &Context) -> Result<(), Fault> {
     let of = |wanted: &[Effect]| -> Vec<&R::Record> {
@@ -365,38 +365,6 @@ fn write<R: Resource>(conn: &mut Conn, written: &[Written<'_, '_, R>], context: 
         .map(|(_, draft, (record, _))| Settled { draft, record })
         .collect();
     if settled.is_empty() { Ok(()) } else { R::settle(conn, &settled, context) }
-}
-
-fn replies<R: Resource>(
-    conn: &mut Conn,
-    written: &[Written<'_, '_, R>],
-    context: &Context,
-) -> Result<Vec<(usize, Answer)>, Fault> {
-    let alive = |effect: Effect| effect != Effect::Deleted;
-    let shown: Vec<(&R::Record, &Caller)> = written
-        .iter()
-        .filter(|(.., (_, effect))| alive(*effect))
-        .map(|(_, draft, (record, _))| (record, draft.caller))
-        .collect();
-    let mut views = R::views(conn, &shown, context)?.into_iter();
-    Ok(written
-        .iter()
-        .map(|(index, _, (record, effect))| {
-            let body =
-                if alive(*effect) { views.next().map(|view| serde_json::to_vec(&view)).transpose() } else { Ok(None) };
-            let answer = match body {
-                Ok(body) => Ok(Reply {
-                    id: record.meta().id,
-                    version: record.meta().version,
-                    effect: *effect,
-                    body: body.unwrap_or_default(),
-                    replayed: false,
-                }),
-                Err(_) => Err(Problem::new(Code::Internal)),
-            };
-            (*index, answer)
-        })
-        .collect())
 }
 
 #[cfg(test)]

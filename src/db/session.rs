@@ -56,6 +56,21 @@ impl Session {
         }
     }
 
+    /// Marks a point within the transaction.
+    pub fn mark(&mut self) -> Result<(), Error> {
+        self.conn.batch_execute("SAVEPOINT mark")
+    }
+
+    /// Gives up the mark; what was done since then stays.
+    pub fn forget_mark(&mut self) -> Result<(), Error> {
+        self.conn.batch_execute("RELEASE SAVEPOINT mark")
+    }
+
+    /// Takes back what was done since the mark, and gives it up.
+    pub fn back_to_mark(&mut self) -> Result<(), Error> {
+        self.conn.batch_execute("ROLLBACK TO SAVEPOINT mark; RELEASE SAVEPOINT mark")
+    }
+
     /// Notes what an error says about the connection.
     pub fn note(&mut self, error: &Error) {
         if is_connection_fault(error) {

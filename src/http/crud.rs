@@ -13,7 +13,7 @@ use super::page::{Listing, Page};
 use super::permit::Permit;
 use super::respond::{Changed, Created, Items, Listed, Removed, Shown, Written};
 use super::select::{Embed, Selected, Selection};
-use crate::batch::{Context, Fetched, Item, Job, Lookup, Resource, Target, Verb, refs};
+use crate::batch::{Context, Fetched, Item, Job, Lookup, Resource, Target, Verb, Wants, refs};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Stored};
 use crate::error::{Code, Problem};
@@ -167,6 +167,7 @@ async fn create<R: Exposed>(
         verb: Verb::Write(body.value),
         if_version: None,
         idempotency,
+        wants: Wants::Record,
     };
     apply(&permit, item).await.map(Created)
 }
@@ -223,6 +224,7 @@ async fn replace<R: Exposed>(
         verb: Verb::Write(body.value),
         if_version: version.0,
         idempotency: None,
+        wants: Wants::Record,
     };
     apply(&permit, item).await
 }
@@ -239,6 +241,7 @@ async fn patch<R: Exposed>(
         verb: Verb::Patch(body.patch),
         if_version: version.0,
         idempotency: None,
+        wants: Wants::Record,
     };
     apply(&permit, item).await
 }
@@ -250,6 +253,7 @@ async fn remove<R: Exposed>(permit: Permit<R::Write>, id: PathId, version: IfMat
         verb: Verb::Delete,
         if_version: version.0,
         idempotency: None,
+        wants: Wants::Record,
     };
     permit.database().apply(|reply| Job::new(item, Some(reply))).await.map(Removed)
 }
@@ -266,6 +270,7 @@ async fn upsert<R: Exposed>(
         verb: Verb::Write(body.value),
         if_version: version.0,
         idempotency: None,
+        wants: Wants::Record,
     };
     apply(&permit, item).await.map(Written)
 }

@@ -12,7 +12,7 @@ use super::endpoint::{Described, Operation};
 use super::extract::{IdempotencyKey, MayMatch, PathId};
 use super::permit::Permit;
 use super::respond::Changed;
-use crate::batch::{Item, Resource, Target, Verb};
+use crate::batch::{Item, Resource, Target, Verb, Wants};
 use crate::error::{Code, Problem};
 use crate::identity::scopes::Scope;
 
@@ -61,6 +61,7 @@ impl Step {
             verb: Verb::Act(act),
             if_version: self.version.0,
             idempotency: self.key.over(&permit.caller().client_id, digest),
+            wants: Wants::Record,
         };
         crud::apply(permit, item).await.map(Stepped)
     }

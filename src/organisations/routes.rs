@@ -8,7 +8,7 @@ use super::model::Organisation;
 use super::ops::Act;
 use super::wire::{Accreditation, Organisation as View, OrganisationFilter};
 use super::{Organisations, store};
-use crate::batch::{Item, Target, Verb};
+use crate::batch::{Item, Target, Verb, Wants};
 use crate::db::Conn;
 use crate::db::threads::QueryError;
 use crate::error::Problem;
@@ -73,6 +73,7 @@ async fn accredit(
         verb: Verb::Act(Act::Accredit(body.value)),
         if_version: version.0,
         idempotency: None,
+        wants: Wants::Record,
     };
     crud::apply(&permit, item).await
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::batch::{self, Context, Input, Item, Job, Resource, Target, Verb};
+use crate::batch::{self, Context, Input, Item, Job, Resource, Target, Verb, Wants};
 use crate::db::Conn;
 use crate::db::session::Session;
 use crate::identity::{Caller, Role, ScopeSet};
@@ -67,6 +67,7 @@ impl<'a> Pusher<'a> {
             verb: Verb::Act(act),
             if_version: None,
             idempotency: None,
+            wants: Wants::Record,
         };
         self.send::<R>(vec![item]).map(drop)
     }
@@ -100,5 +101,6 @@ fn item_of<R: Resource>(record: &Record) -> Result<Item<R>, StartError> {
         verb: Verb::Write(input),
         if_version: None,
         idempotency: None,
+        wants: Wants::Record,
     })
 }

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use ricolloca::actions::Actions;
 use ricolloca::actions::wire::ActionInput;
-use ricolloca::batch::{self, Context, Item, Job, Target, Verb};
+use ricolloca::batch::{self, Context, Item, Job, Target, Verb, Wants};
 use ricolloca::db::session::Session;
 use ricolloca::identity::{Caller, Role, ScopeSet};
 use ricolloca::shape;
@@ -97,6 +97,7 @@ impl Ground {
             verb,
             if_version: None,
             idempotency: None,
+            wants: Wants::Record,
         };
         Job::new(item, None)
     }
