@@ -15,7 +15,7 @@ use crate::outcomes::Outcomes;
 use crate::participants::Participants;
 use crate::partnerships::Partnerships;
 use crate::{
-    actions, calls, cohorts, docs, feed, health, identity, members, organisations, outcomes, participants,
+    actions, calls, cohorts, docs, feed, health, identity, imports, members, organisations, outcomes, participants,
     partnerships, vocabularies,
 };
 
@@ -34,6 +34,7 @@ pub fn api() -> &'static Api {
         participants::routes::register(&mut api);
         actions::routes::register(&mut api);
         outcomes::routes::register(&mut api);
+        imports::routes::register(&mut api);
         feed::routes::register(&mut api);
         api
     });

@@ -133,6 +133,9 @@ pub struct Settings {
     /// Database threads for writes.
     #[arg(long, env = "RICOLLOCA_WRITE_THREADS", default_value_t = Sizes::default().writes, global = true)]
     pub write_threads: usize,
+    /// Threads that carry out imports, each with a connection of its own.
+    #[arg(long, env = "RICOLLOCA_IMPORT_THREADS", default_value_t = 2, global = true)]
+    pub import_threads: usize,
     /// Requests that may wait for each kind of database thread.
     #[arg(long, env = "RICOLLOCA_QUEUE", default_value_t = Sizes::default().queue, global = true)]
     pub queue: usize,
@@ -193,7 +196,7 @@ impl Settings {
             writes: self.write_threads,
             queue: self.queue,
         };
-        if [sizes.lookups, sizes.queries, sizes.writes, sizes.queue].contains(&0) {
+        if [sizes.lookups, sizes.queries, sizes.writes, sizes.queue, self.import_threads].contains(&0) {
             return Err(ConfigError::NoThreads);
         }
         Ok(sizes)

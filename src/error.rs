@@ -42,6 +42,8 @@ macro_rules! problem_codes {
 problem_codes! {
     /// The body is not JSON: look at the place that `detail` names. Nothing was stored.
     MalformedJson = "malformed_json" 400 "The body is not valid JSON" / "Il corpo non è JSON valido";
+    /// The body ended before it was complete, or cannot be decompressed. Nothing of it was carried out: send it again.
+    MalformedBody = "malformed_body" 400 "The body cannot be read to its end" / "Il corpo non è leggibile fino alla fine";
     /// A part of the request line or a header cannot be read: a path id that is no UUID, an unknown or ill-formed query
     /// parameter, a header with a wrong form. `errors` names it.
     MalformedRequest = "malformed_request" 400 "The request is malformed" / "La richiesta è malformata";
@@ -71,6 +73,9 @@ problem_codes! {
     WorkerTaken = "worker_taken" 409 "The worker is already in charge elsewhere" / "Il lavoratore è già preso in carico altrove";
     /// Other records still refer to this one; delete or change those first.
     StillReferenced = "still_referenced" 409 "Other records refer to it" / "Altri record vi fanno riferimento";
+    /// The import would not come to the plan that it demands: something that the plan depended on has changed. Nothing was carried
+    /// out. Make a new plan with a dry run and decide anew.
+    PlanChanged = "plan_changed" 409 "The import would come to another plan" / "L'importazione porterebbe a un piano diverso";
     /// What is granted under the call would exceed its allocation (invariant 4).
     AllocationExceeded = "allocation_exceeded" 409 "The call's allocation would be exceeded" / "La dotazione dell'avviso sarebbe superata";
     /// A request with the same Idempotency-Key is being carried out right now. Retry in a moment.

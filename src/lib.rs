@@ -9,6 +9,7 @@
 //! | [`batch`] | the one write path: every change is an item of a batch, a single request as well as an import |
 //! | [`db`] | connections, the database threads, models as rows |
 //! | the slices | [`organisations`], [`calls`], [`partnerships`], [`members`], [`cohorts`], [`participants`], [`actions`], [`outcomes`]: each with `model` (the facts), `wire` (what clients send and get), `rules` (pure), `ops` (load, decide, write), `store` (its queries), `routes` |
+//! | [`imports`] | many changes in one request, at once or as a job that survives the process |
 //! | [`feed`] | the exact change log, pulled |
 //! | [`identity`] | clients, scopes, tokens |
 //! | [`identifiers`], [`vocabularies`], [`shape`] | codes, reference data, the form of bodies |
@@ -40,6 +41,7 @@ pub mod http;
 pub mod identifiers;
 pub mod identity;
 pub mod ids;
+pub mod imports;
 pub mod kind;
 pub mod members;
 pub mod openapi;

@@ -16,6 +16,7 @@ use crate::http::{State, finish};
 use crate::identity::token::Authority;
 use crate::identity::{self, keys};
 use crate::ids::Ids;
+use crate::imports::worker::Imports;
 use crate::vault::{SECRET_LEN, Vault};
 use crate::{app, housekeeping, openapi};
 use actix_web::dev::Server;
@@ -134,8 +135,10 @@ pub fn state(url: &str, settings: &Settings, context: Context) -> Result<web::Da
     let mut conn = db::connect(url)?;
     check_secret(&mut conn, &context)?;
     let authority = authority(&mut conn, &context, &public_url)?;
-    let database = Database::start(url, settings.sizes()?, Arc::new(context))?;
-    let state = State::new(database, authority, &public_url, settings.quotas());
+    let context = Arc::new(context);
+    let database = Database::start(url, settings.sizes()?, Arc::clone(&context))?;
+    let imports = Imports::start(url, settings.import_threads, &context)?;
+    let state = State::new(database, imports, authority, &public_url, settings.quotas());
     state.publish(openapi::text(&public_url).into_bytes());
     Ok(web::Data::new(state))
 }

@@ -24,6 +24,8 @@ pub const CONSTRAINTS: &[(&str, Code, &str)] = &[
     ("action_rectifies_uq", Code::AlreadyExists, "/rectifies"),
     ("outcome_external_id_uq", Code::AlreadyExists, "/external_id"),
     ("outcome_cob_uq", Code::AlreadyExists, "/cob"),
+    ("import_key_uq", Code::IdempotencyInProgress, ""),
+    ("import_waiting_name_uq", Code::Unavailable, ""),
 ];
 
 /// Constraints that the rules make unreachable: one that is broken all the same is a fault of ours, answered as a 500.
@@ -36,6 +38,10 @@ pub const BACKSTOPS: &[&str] = &[
     "change_event_operation_ck",
     "client_key_algorithm_ck",
     "client_role_ck",
+    "import_finished_ck",
+    "import_item_effect_ck",
+    "import_mode_ck",
+    "import_state_ck",
     "member_money_ck",
     "member_period_ck",
     "outcome_period_ck",

@@ -137,6 +137,73 @@ diesel::table! {
 }
 
 diesel::table! {
+    import (id) {
+        id -> Uuid,
+        client_id -> Text,
+        organisation_id -> Uuid,
+        scopes -> Text,
+        mode -> Text,
+        dry_run -> Bool,
+        wait_days -> Int4,
+        wanted_plan -> Nullable<Text>,
+        plan_hash -> Nullable<Text>,
+        idempotency_key -> Nullable<Text>,
+        digest -> Bytea,
+        state -> Text,
+        reason -> Nullable<Text>,
+        stage -> Int4,
+        created_at -> Timestamptz,
+        served_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+        lines -> Int8,
+        created -> Int8,
+        changed -> Int8,
+        unchanged -> Int8,
+        deleted -> Int8,
+        waiting -> Int8,
+        refused -> Int8,
+        superseded -> Int8,
+        skipped -> Int8,
+    }
+}
+
+diesel::table! {
+    import_chunk (import_id, number) {
+        import_id -> Uuid,
+        number -> Int4,
+        stage -> Int4,
+        failures -> Int4,
+        sealed -> Bytea,
+    }
+}
+
+diesel::table! {
+    import_name (import_id, kind, external_id, digest, line) {
+        import_id -> Uuid,
+        kind -> Text,
+        external_id -> Text,
+        digest -> Uuid,
+        line -> Int8,
+    }
+}
+
+diesel::table! {
+    import_waiting (import_id, line) {
+        import_id -> Uuid,
+        line -> Int8,
+        organisation_id -> Uuid,
+        kind -> Text,
+        external_id -> Text,
+        parent_kind -> Text,
+        parent_name -> Text,
+        since -> Timestamptz,
+        until -> Timestamptz,
+        tried_at -> Timestamptz,
+        sealed -> Bytea,
+    }
+}
+
+diesel::table! {
     member (id) {
         id -> Uuid,
         version -> Int8,
@@ -306,6 +373,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     cohort,
     feed_epoch,
     idempotency,
+    import,
+    import_chunk,
+    import_name,
+    import_waiting,
     member,
     organisation,
     outcome,

@@ -15,11 +15,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::extract::IfNoneMatch;
 use super::limits::{self, Standing, Subject};
+use super::reader::language;
 use super::{State, permit};
 use crate::error::{Code, Problem};
 use crate::identity::metadata::RESOURCE_PATH;
 use crate::text;
-use crate::text::Language;
 
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
@@ -265,24 +265,6 @@ fn correlation_id(headers: &HeaderMap, state: Option<&State>) -> String {
         .map(str::to_owned)
         .or_else(|| state.map(|state| state.database.context().ids.next(state.database.context().now()).to_string()))
         .unwrap_or_default()
-}
-
-fn language(headers: &HeaderMap) -> Language {
-    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let quality = |wanted: &str| -> f32 {
-        accepted
-            .split(',')
-            .filter_map(|entry| {
-                let mut parts = entry.split(';');
-                let tag = parts.next()?.trim();
-                let matches = tag.get(..2).is_some_and(|primary| primary.eq_ignore_ascii_case(wanted))
-                    && (tag.len() == 2 || tag.as_bytes().get(2) == Some(&b'-'));
-                let quality = parts.find_map(|part| part.trim().strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
-                matches.then_some(quality)
-            })
-            .fold(0.0, f32::max)
-    };
-    if quality("it") > quality("en") { Language::Italian } else { Language::English }
 }
 
 /// For whatever no route answers.

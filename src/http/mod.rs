@@ -12,6 +12,7 @@ pub mod limits;
 pub mod page;
 pub mod permit;
 pub mod query;
+pub mod reader;
 pub mod respond;
 pub mod select;
 pub mod step;
@@ -20,10 +21,12 @@ use limits::{Meter, Quotas};
 
 use crate::db::Database;
 use crate::identity::token::Authority;
+use crate::imports::worker::Imports;
 
 /// What the handlers share. The database is reached through a [`permit::Permit`] only.
 pub struct State {
     database: Database,
+    imports: Imports,
     authority: Authority,
     public_url: String,
     meter: Meter,
@@ -32,9 +35,16 @@ pub struct State {
 
 impl State {
     /// The state of a service that is known to the world by `public_url`.
-    pub fn new(database: Database, authority: Authority, public_url: impl Into<String>, quotas: Quotas) -> Self {
+    pub fn new(
+        database: Database,
+        imports: Imports,
+        authority: Authority,
+        public_url: impl Into<String>,
+        quotas: Quotas,
+    ) -> Self {
         Self {
             database,
+            imports,
             authority,
             public_url: public_url.into(),
             meter: Meter::new(quotas),

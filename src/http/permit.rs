@@ -24,6 +24,7 @@ use crate::error::{Code, Problem};
 use crate::identity::Caller;
 use crate::identity::scopes::{Scope, ScopeInfo, ScopeSet};
 use crate::identity::token::Authority;
+use crate::imports::worker::Imports;
 use crate::text;
 
 /// The first argument of every handler: what it may do.
@@ -48,6 +49,11 @@ impl<S: Scope> Permit<S> {
     /// The way to the database.
     pub fn database(&self) -> &Database {
         &self.state.database
+    }
+
+    /// The way to the threads that carry out imports.
+    pub fn imports(&self) -> &Imports {
+        &self.state.imports
     }
 }
 

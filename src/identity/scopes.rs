@@ -120,6 +120,8 @@ scopes! {
     OutcomesRead = "outcomes.read" [Operator, Region, Dote] "Read outcomes and whether they count as placements.";
     OutcomesWrite = "outcomes.write" [Operator] "Declare, evidence and withdraw outcomes.";
     OutcomesVerify = "outcomes.verify" [Dote] "Verify or dispute outcomes against employers' notices.";
+    ImportsRead = "imports.read" [Operator, Region] "Read what became of the organisation's imports.";
+    ImportsWrite = "imports.write" [Operator, Region] "Send and cancel imports; each item also takes the scope that writes its kind.";
     ChangesRead = "changes.read" [Operator, Region, Dote] "Pull the feed of changes.";
 }
 

@@ -1,0 +1,1 @@
+DROP TABLE import_name, import_waiting, import_item, import_chunk, import;

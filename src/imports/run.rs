@@ -1,0 +1,483 @@
+//! An import at once, a chunk of a large one, a large one as a whole: what happens in which transaction.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::apply::{apply, without_doubles};
+use super::body::Read;
+use super::item::Item;
+use super::store::{self, Counts, End, Import, chunks, items};
+use super::upload::Sent;
+use super::verdict::{Effect, Plan, Reason, Verdict};
+use super::{stage, waiting};
+use crate::batch::{Context, Idempotency};
+use crate::db::constraints::problem_of;
+use crate::db::session::Session;
+use crate::db::{Conn, Fault};
+use crate::error::{Code, Problem};
+use crate::identity::{self, Caller, ScopeSet};
+use crate::text;
+
+/// A chunk that failed so often without an answer is given up: its items are refused with what the service's fault is told as.
+const FAILURES: i32 = 3;
+
+/// Verdicts that are kept with one statement.
+const PUT: usize = 5000;
+
+/// An import in memory.
+pub struct AtOnce {
+    /// By whom and how.
+    pub sent: Sent,
+    /// What its lines say.
+    pub lines: Vec<Read>,
+}
+
+/// An import that is there: a new one, or the one that an earlier request with the same key made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Which.
+    pub id: Uuid,
+    /// Whether an earlier request made it.
+    pub replayed: bool,
+}
+
+/// What ends work on an import.
+pub enum Failure {
+    /// A refusal to be told.
+    Problem(Problem),
+    /// The database failed.
+    Fault(Fault),
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Carries out an import in one transaction, with all that is kept of it.
+pub fn at_once(session: &mut Session, at_once: AtOnce, context: &Context) -> Result<Kept, Problem> {
+    for tries in (0..3).rev() {
+        match attempt(session, &at_once, context) {
+            Ok(kept) => return Ok(kept),
+            Err(Failure::Problem(problem)) => {
+                session.roll_back();
+                return Err(problem);
+            }
+            Err(Failure::Fault(fault)) => {
+                session.note(&fault);
+                // After a lost connection it is not known whether the commit took place: the sender's key tells.
+                if session.doomed {
+                    return Err(problem_of(&fault));
+                }
+                session.roll_back();
+                if tries == 0
+                    || !crate::db::session::is_transient(&fault)
+                        && problem_of(&fault).code != Code::IdempotencyInProgress
+                {
+                    return Err(problem_of(&fault));
+                }
+            }
+        }
+    }
+    Err(Problem::new(Code::Internal))
+}
+
+fn attempt(session: &mut Session, at_once: &AtOnce, context: &Context) -> Result<Kept, Failure> {
+    let AtOnce { sent, lines } = at_once;
+    session.begin()?;
+    if let Some(kept) = recall(&mut session.conn, sent.key.as_ref())? {
+        session.roll_back();
+        return Ok(kept);
+    }
+    let import = Import { lines: i64::try_from(lines.len()).unwrap_or(i64::MAX), ..sent.import(context, "running") };
+    store::insert(&mut session.conn, &import)?;
+    let unreadable: Vec<Verdict> =
+        lines.iter().filter_map(|line| line.as_ref().err()).map(Verdict::unreadable).collect();
+    let (items, mut beforehand) =
+        without_doubles(lines.iter().filter_map(|line| line.as_ref().ok()).cloned().collect());
+    beforehand.extend(unreadable);
+    let verdicts = apply(session, &sent.caller, &items, context)?;
+    let mut plan = Plan::default();
+    plan.add(&verdicts);
+    let work = Work { import: &import, is_new: true, items: &items, verdicts, beforehand, plan: plan.hash() };
+    conclude(session, work, context)?;
+    Ok(Kept { id: import.id, replayed: false })
+}
+
+/// The import that an earlier request with this key made.
+pub fn recall(conn: &mut Conn, key: Option<&Idempotency>) -> Result<Option<Kept>, Failure> {
+    let Some(key) = key else { return Ok(None) };
+    match store::of_key(conn, &key.client_id, &key.key)? {
+        None => Ok(None),
+        Some(known) if known.digest == key.digest => Ok(Some(Kept { id: known.id, replayed: true })),
+        Some(_) => Err(Failure::Problem(Problem::because(
+            Code::IdempotencyKeyReused,
+            text!("The key came with another import before." / "La chiave è già arrivata con un'altra importazione."),
+        ))),
+    }
+}
+
+/// An import that was carried out in a transaction that is still open.
+struct Work<'a> {
+    import: &'a Import,
+    /// Whether this transaction made it.
+    is_new: bool,
+    /// The items that were carried out; those that may have to wait with their data.
+    items: &'a [Item],
+    verdicts: Vec<Verdict>,
+    /// Verdicts that did not need carrying out, and are not kept yet.
+    beforehand: Vec<Verdict>,
+    plan: String,
+}
+
+/// Commits, or takes all back and keeps what would have become of it.
+fn conclude(session: &mut Session, work: Work<'_>, context: &Context) -> Result<(), Failure> {
+    let Work { import, is_new, items, mut verdicts, mut beforehand, plan } = work;
+    let now = context.now();
+    let atomic = import.mode == "atomic";
+    let changed = import.wanted_plan.as_ref().is_some_and(|wanted| *wanted != plan);
+    if changed && is_new {
+        return Err(Failure::Problem(Problem::new(Code::PlanChanged)));
+    }
+    waiting::blame(&mut session.conn, import, items, &mut verdicts)?;
+    let failed = |verdicts: &[Verdict]| {
+        verdicts.iter().any(|verdict| matches!(verdict.effect, Effect::Refused | Effect::Waiting))
+    };
+    let refused = atomic && (failed(&verdicts) || failed(&beforehand) || import.refused > 0);
+    let end = End {
+        state: if (refused || changed) && !import.dry_run { "rejected" } else { "completed" },
+        reason: if changed { Some("plan_changed") } else { refused.then_some("refused_items") },
+        plan_hash: Some(&plan),
+    };
+    if refused || changed || import.dry_run {
+        session.roll_back();
+        session.begin()?;
+        if is_new {
+            store::insert(&mut session.conn, import)?;
+        }
+        if !import.dry_run {
+            for verdict in verdicts.iter_mut().chain(&mut beforehand) {
+                if changed || !matches!(verdict.effect, Effect::Refused | Effect::Waiting) {
+                    verdict.effect = Effect::Skipped;
+                    (verdict.record, verdict.changed) = (None, Vec::new());
+                }
+            }
+        } else {
+            // What a dry run would have made is not there.
+            verdicts
+                .iter_mut()
+                .filter(|verdict| verdict.effect == Effect::Created)
+                .for_each(|verdict| verdict.record = None);
+        }
+    } else {
+        waiting::keep(&mut session.conn, import, items, &verdicts, context)?;
+    }
+    let conn = &mut session.conn;
+    verdicts.append(&mut beforehand);
+    for part in verdicts.chunks(PUT) {
+        items::put(conn, import.id, import.organisation_id, part)?;
+    }
+    chunks::remove_all(conn, import.id)?;
+    if !store::count(conn, import.id, &["running"], &Counts::of(&verdicts), Some(now))? {
+        // It was cancelled meanwhile.
+        session.roll_back();
+        return Ok(());
+    }
+    circles(conn, import)?;
+    store::end(conn, import.id, &end, now)?;
+    Ok(session.commit()?)
+}
+
+/// Who sent an import, if the client may still act.
+fn sender(conn: &mut Conn, import: &Import) -> Result<Option<Arc<Caller>>, Fault> {
+    let client = identity::store::live_client(conn, &import.client_id)?;
+    Ok(client.filter(|client| client.organisation_id == import.organisation_id).map(|client| {
+        let within = ScopeSet::of_role(client.role);
+        let scopes = ScopeSet::grant(&import.scopes, within).unwrap_or_default();
+        Arc::new(Caller { client_id: client.id, organisation: client.organisation_id, role: client.role, scopes })
+    }))
+}
+
+/// The same, or its import ends here.
+fn sender_or_end(session: &mut Session, import: &Import, context: &Context) -> Result<Option<Arc<Caller>>, Fault> {
+    let sender = sender(&mut session.conn, import)?;
+    if sender.is_none() {
+        let end = End { state: "cancelled", reason: Some("client_revoked"), plan_hash: None };
+        store::end(&mut session.conn, import.id, &end, context.now())?;
+        session.commit()?;
+    }
+    Ok(sender)
+}
+
+/// Carries out one chunk of an import in a transaction of its own; `false` where there is none to be had.
+pub fn chunk(session: &mut Session, import_id: Uuid, context: &Context) -> Result<bool, Fault> {
+    session.begin()?;
+    let Some(chunk) = chunks::claim(&mut session.conn, import_id)? else {
+        session.roll_back();
+        return Ok(false);
+    };
+    let Some(import) = store::find(&mut session.conn, import_id)? else {
+        session.roll_back();
+        return Ok(false);
+    };
+    let Some(caller) = sender_or_end(session, &import, context)? else { return Ok(true) };
+    let mut items = open(session, &import, &chunk.sealed, context)?;
+    let mut verdicts = if chunk.failures < FAILURES {
+        let carried_out = apply(session, &caller, &items, context);
+        if let Err(fault) = &carried_out {
+            tracing::warn!(import = %import_id, chunk = chunk.number, %fault, "a chunk could not be carried out");
+            give_up(session, import_id, chunk.number, fault)?;
+            return Ok(true);
+        }
+        carried_out?
+    } else {
+        items.iter().map(|item| Verdict::of(item, None)).collect()
+    };
+    let conn = &mut session.conn;
+    if stage::is_first(chunk.stage) {
+        later(conn, &import, chunk.number, &mut items, &mut verdicts, context)?;
+    }
+    waiting::blame(conn, &import, &items, &mut verdicts)?;
+    waiting::keep(conn, &import, &items, &verdicts, context)?;
+    items::put(conn, import.id, import.organisation_id, &verdicts)?;
+    chunks::remove(conn, import.id, chunk.number)?;
+    if !store::count(conn, import.id, &["running"], &Counts::of(&verdicts), Some(context.now()))? {
+        // It was cancelled meanwhile: this chunk, too.
+        session.roll_back();
+        return Ok(true);
+    }
+    // The import's row is locked by now: whoever finishes another chunk waits, and sees that this one is gone.
+    match store::first_stage(conn, import.id)? {
+        Some(stage) => store::advance(conn, import.id, stage)?,
+        None => {
+            circles(conn, &import)?;
+            store::end(conn, import.id, &End { state: "completed", ..End::default() }, context.now()).map(drop)?;
+        }
+    }
+    session.commit()?;
+    Ok(true)
+}
+
+/// A chunk failed without an answer: that is noted, so that it is not tried for ever.
+fn give_up(session: &mut Session, import_id: Uuid, number: i32, fault: &Fault) -> Result<(), Fault> {
+    session.note(fault);
+    if session.doomed {
+        return Ok(());
+    }
+    session.roll_back();
+    session.begin()?;
+    chunks::failed(&mut session.conn, import_id, number)?;
+    session.commit()
+}
+
+/// The items of a chunk that have no verdict yet.
+fn open(session: &mut Session, import: &Import, sealed: &[u8], context: &Context) -> Result<Vec<Item>, Fault> {
+    let Some(mut items) = stage::open(context, import.id, sealed) else {
+        // The secret is checked at the start: this is damage, and nothing that a retry would mend.
+        tracing::error!(import = %import.id, "a chunk cannot be opened");
+        return Ok(Vec::new());
+    };
+    let lines: Vec<i64> = items.iter().map(|item| item.line).collect();
+    let judged = items::judged(&mut session.conn, import.id, &lines)?;
+    items.retain(|item| !judged.contains(&item.line));
+    Ok(items)
+}
+
+/// Deletions that other records stand against are tried again at the end: the import may delete or change those.
+fn later(
+    conn: &mut Conn,
+    import: &Import,
+    number: i32,
+    items: &mut Vec<Item>,
+    verdicts: &mut Vec<Verdict>,
+    context: &Context,
+) -> Result<(), Fault> {
+    let (mut left, mut kept) = (Vec::new(), Vec::new());
+    for (item, verdict) in items.drain(..).zip(verdicts.drain(..)) {
+        if verdict.is_still_referenced() { left.push(item) } else { kept.push((item, verdict)) }
+    }
+    (*items, *verdicts) = kept.into_iter().unzip();
+    if let Some(first) = left.first() {
+        let sealed = stage::seal(context, import.id, &left);
+        chunks::add_later(conn, import.id, number, stage::again(first), &sealed)?;
+    }
+    Ok(())
+}
+
+/// Carries out an import that is all or nothing, demands a plan, or is a dry run; `false` where another process is at it.
+pub fn whole(session: &mut Session, import_id: Uuid, context: &Context) -> Result<bool, Fault> {
+    if !store::take_whole(&mut session.conn, import_id)? {
+        return Ok(false);
+    }
+    let result = as_a_whole(session, import_id, context);
+    if let Err(fault) = &result {
+        session.note(fault);
+    }
+    if !session.doomed {
+        if result.is_err() {
+            session.roll_back();
+            fail_whole(session, import_id, context)?;
+        }
+        store::give_back_whole(&mut session.conn, import_id)?;
+    }
+    result.map(|()| true)
+}
+
+/// An import as a whole failed without an answer: that is noted, and the third time it is given up.
+fn fail_whole(session: &mut Session, import_id: Uuid, context: &Context) -> Result<(), Fault> {
+    let Some(first) = chunks::numbers(&mut session.conn, import_id)?.first().copied() else { return Ok(()) };
+    let failures = chunks::get(&mut session.conn, import_id, first)?.map_or(0, |chunk| chunk.failures);
+    if failures + 1 < FAILURES {
+        return chunks::failed(&mut session.conn, import_id, first);
+    }
+    let end = End { state: "rejected", reason: Some("service_failed"), plan_hash: None };
+    store::end(&mut session.conn, import_id, &end, context.now()).map(drop)
+}
+
+fn as_a_whole(session: &mut Session, import_id: Uuid, context: &Context) -> Result<(), Fault> {
+    session.begin()?;
+    let Some(import) = store::find(&mut session.conn, import_id)?.filter(|import| import.state == "running") else {
+        session.roll_back();
+        return Ok(());
+    };
+    let Some(caller) = sender_or_end(session, &import, context)? else { return Ok(()) };
+    let (mut items, mut verdicts, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    for number in chunks::numbers(&mut session.conn, import_id)? {
+        let Some(chunk) = chunks::get(&mut session.conn, import_id, number)? else { continue };
+        let opened = open(session, &import, &chunk.sealed, context)?;
+        let judged = apply(session, &caller, &opened, context)?;
+        for (mut item, verdict) in opened.into_iter().zip(judged) {
+            if stage::is_first(chunk.stage) && verdict.is_still_referenced() {
+                again.push(item);
+                continue;
+            }
+            // Only what may have to wait is needed again.
+            if verdict.lacks().is_none() {
+                item.data = None;
+            }
+            items.push(item);
+            verdicts.push(verdict);
+        }
+    }
+    again.sort_by_key(stage::again);
+    verdicts.extend(apply(session, &caller, &again, context)?);
+    items.extend(again);
+    let mut plan = Plan::default();
+    plan.add(&verdicts);
+    let work =
+        Work { import: &import, is_new: false, items: &items, verdicts, beforehand: Vec::new(), plan: plan.hash() };
+    match conclude(session, work, context) {
+        Ok(()) => Ok(()),
+        Err(Failure::Fault(fault)) => Err(fault),
+        Err(Failure::Problem(problem)) => {
+            tracing::error!(import = %import_id, %problem, "an import as a whole came to a problem");
+            Err(Fault::RollbackTransaction)
+        }
+    }
+}
+
+/// Links that are followed at most.
+const LINKS: i64 = 100_000;
+
+/// Refuses lines that wait for each other in a circle, and so for ever.
+fn circles(conn: &mut Conn, import: &Import) -> Result<(), Fault> {
+    let links = store::waiting::links(conn, import.id, LINKS)?;
+    let found = in_circles(&links);
+    if found.is_empty() {
+        return Ok(());
+    }
+    let detail = text!(
+        "The record refers to itself, by way of others or directly."
+            / "Il record fa riferimento a sé stesso, direttamente o tramite altri."
+    );
+    let verdicts: Vec<Verdict> = found
+        .iter()
+        .filter_map(|line| links.iter().find(|link| link.line == *line))
+        .map(|link| {
+            let others: Vec<i64> = found.iter().copied().filter(|line| *line != link.line).take(10).collect();
+            let reason = Reason::new("", "circle", &detail, None).with_lines(others);
+            Verdict {
+                line: link.line,
+                kind: crate::kind::Kind::from_name(&link.kind),
+                external_id: Some(link.external_id.clone()),
+                digest: None,
+                effect: Effect::Refused,
+                record: None,
+                changed: Vec::new(),
+                reasons: vec![reason],
+                blocked_by: None,
+            }
+        })
+        .collect();
+    items::put(conn, import.id, import.organisation_id, &verdicts)?;
+    store::waiting::remove(conn, &found.iter().map(|line| (import.id, *line)).collect::<Vec<_>>())?;
+    let mut counts = Counts::of(&verdicts);
+    counts.add(Effect::Waiting, -i64::try_from(verdicts.len()).unwrap_or_default());
+    store::count(conn, import.id, &["running"], &counts, None).map(drop)
+}
+
+/// The lines that lie in circles: each waits for one other at most.
+fn in_circles(links: &[store::waiting::Link]) -> Vec<i64> {
+    let by_name: HashMap<(&str, &str), usize> = links
+        .iter()
+        .enumerate()
+        .map(|(index, link)| ((link.kind.as_str(), link.external_id.as_str()), index))
+        .collect();
+    let next = |index: usize| {
+        let link = links.get(index)?;
+        by_name.get(&(link.kind.as_str(), link.parent_name.as_str())).copied()
+    };
+    // The walk in which a link was met first; a walk that meets itself has found a circle.
+    let mut met: Vec<Option<usize>> = vec![None; links.len()];
+    let mut found = Vec::new();
+    for start in 0..links.len() {
+        let mut at = Some(start);
+        while let Some(index) = at.filter(|index| met.get(*index).is_some_and(Option::is_none)) {
+            if let Some(slot) = met.get_mut(index) {
+                *slot = Some(start);
+            }
+            at = next(index);
+        }
+        if let Some(first) = at.filter(|index| met.get(*index).is_some_and(|walk| *walk == Some(start))) {
+            let mut index = first;
+            loop {
+                found.extend(links.get(index).map(|link| link.line));
+                match next(index) {
+                    Some(following) if following != first => index = following,
+                    _ => break,
+                }
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_circles;
+    use super::store::waiting::Link;
+
+    #[test]
+    fn lines_that_wait_for_each_other_are_found_and_those_behind_them_are_not() {
+        let link = |line: i64, name: &str, parent: &str| Link {
+            line,
+            kind: "action".to_owned(),
+            external_id: name.to_owned(),
+            parent_name: parent.to_owned(),
+        };
+        let links = [
+            link(1, "a", "b"),
+            link(2, "b", "c"),
+            link(3, "c", "b"),
+            link(4, "d", "d"),
+            link(5, "e", "f"),
+            link(6, "f", "absent"),
+        ];
+        let mut found = in_circles(&links);
+        found.sort_unstable();
+        assert_eq!(found, [2, 3, 4]);
+    }
+}
