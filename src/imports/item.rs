@@ -12,17 +12,16 @@ use crate::http::extract::is_external_id;
 use crate::kind::Kind;
 use crate::{shape, text};
 
-/// A line of an import: a record as `PUT /v1/{type}s/by-external-id/{external_id}` takes it, or its deletion.
+/// What every line has. What [`super::wire::ImportLine`] says of `data` is checked with the record.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ImportLine {
+pub struct Envelope {
     /// Kind of record.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// The organisation's own name for the record; never a tax code.
-    #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$", max_length = 100)]
+    /// The sender's name for it.
     pub external_id: String,
-    /// True to delete the record; `data` is left out then.
+    /// True to delete it.
     #[serde(default)]
     pub delete: Option<bool>,
     /// The record.
@@ -61,8 +60,8 @@ pub struct Unreadable {
 
 /// Reads a line.
 pub fn read(line: i64, text: &[u8]) -> Result<Item, Unreadable> {
-    let parsed: Result<ImportLine, _> = serde_json::from_slice(text);
-    let problem = |parsed: &ImportLine| match (&parsed.data, parsed.delete.unwrap_or_default()) {
+    let parsed: Result<Envelope, _> = serde_json::from_slice(text);
+    let problem = |parsed: &Envelope| match (&parsed.data, parsed.delete.unwrap_or_default()) {
         _ if !is_external_id(&parsed.external_id) => Some(Violation::new(
             "/external_id",
             "wrong_format",
@@ -120,7 +119,7 @@ fn unreadable(line: i64, text: &[u8]) -> Unreadable {
     let named = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
     let kind = named("type").and_then(|name| Kind::from_name(&name));
     let external_id = named("external_id").filter(|name| is_external_id(name));
-    let errors = shape::parse::<ImportLine>(document).err().unwrap_or_else(|| {
+    let errors = shape::parse::<Envelope>(document).err().unwrap_or_else(|| {
         let detail = text!("A member stands twice." / "Un membro compare due volte.");
         vec![Violation::new("", "wrong_form", detail)]
     });

@@ -19,6 +19,7 @@
 
 pub mod apply;
 pub mod body;
+mod circles;
 pub mod item;
 pub mod ops;
 pub mod report;

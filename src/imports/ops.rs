@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::report;
 use super::store::{self, End, chunks, items};
 use super::verdict::Effect;
-use super::wire::{Import, ImportReport, ImportResult, PageQuery, ResultsQuery, WaitingItem};
+use super::wire::{Import, ImportResult, PageQuery, ResultsQuery, WaitingItem};
 use crate::batch::Context;
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault};
@@ -44,11 +44,12 @@ pub fn report(
     caller: &Caller,
     language: Language,
     context: &Context,
-) -> Result<ImportReport, QueryError> {
+) -> Result<Import, QueryError> {
     let import = show(conn, id, caller, context)?;
-    let causes =
-        if import.items.refused + import.items.waiting > 0 { items::causes(conn, id, CAUSES)? } else { Vec::new() };
-    Ok(ImportReport { import, causes: causes.into_iter().map(|cause| report::cause(cause, language)).collect() })
+    let failed = import.items.refused + import.items.waiting > 0;
+    let causes = if failed { items::causes(conn, id, CAUSES)? } else { Vec::new() };
+    let causes = causes.into_iter().map(|cause| report::cause(cause, language)).collect();
+    Ok(Import { causes: Some(causes), ..import })
 }
 
 /// Stops an import. What is being carried out at this moment is taken back; what was carried out stays.

@@ -47,6 +47,7 @@ pub fn import(import: &store::Import, now: DateTime<Utc>) -> Import {
         #[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
         rate: (done as f64 * 10_000.0 / elapsed as f64).round() / 10.0,
         plan_hash: import.plan_hash.clone(),
+        causes: None,
     }
 }
 

@@ -10,11 +10,10 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder};
 use serde_json::{Value, json};
 
 use super::body::Encoding;
-use super::item::ImportLine;
 use super::ops::{self, MOST};
 use super::upload::{Options, receive};
 use super::wire::{
-    Import, ImportOptions, ImportReport, ImportResult, ImportState, Mode, PageQuery, ResultsQuery, WaitingItem,
+    Import, ImportLine, ImportOptions, ImportResult, ImportState, Mode, PageQuery, ResultsQuery, WaitingItem,
 };
 use super::{MAX_BYTES, WAIT_DAYS};
 use crate::error::{Code, Problem};
@@ -172,9 +171,8 @@ impl Described for Upload {
         operation.parameter(json!({"name": "Prefer", "in": "header", "required": false,
             "description": "`respond-async` (RFC 7240): 202 also for a small import.", "example": "respond-async",
             "schema": {"type": "string", "maxLength": 200}}));
-        // For the document: a line has this form. A body of lines is no JSON document, and so has no schema of its own.
-        let _ = operation.schema::<ImportLine>();
-        operation.body_of(&json!({"type": "string", "maxLength": MAX_BYTES,
+        let line = operation.schema::<ImportLine>();
+        operation.body_of(&json!({"type": "string", "maxLength": MAX_BYTES, "contentMediaType": MEDIA, "contentSchema": line,
             "description": "One `ImportLine` a line, at most 1 MiB each; 2,000,000 lines and 2 GiB in all, after decompression.",
             "example": "{\"type\":\"cohort\",\"external_id\":\"C-1\",\"delete\":true}\n"}), MEDIA);
         operation.problems(&[Code::MalformedBody, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::Invalid]);
@@ -184,7 +182,7 @@ impl Described for Upload {
 /// The answer to an import: its report where it is over, else where to follow it.
 pub enum Accepted {
     /// It is over.
-    Over(Box<ImportReport>, bool),
+    Over(Box<Import>, bool),
     /// It is being carried out.
     Running(Box<Import>, bool),
 }
@@ -194,7 +192,7 @@ impl Responder for Accepted {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         let (mut response, id, replayed) = match &self {
-            Self::Over(report, replayed) => (HttpResponse::Ok(), report.import.id, *replayed),
+            Self::Over(report, replayed) => (HttpResponse::Ok(), report.id, *replayed),
             Self::Running(import, replayed) => {
                 let mut response = HttpResponse::Accepted();
                 response.insert_header((RETRY_AFTER, "1"));
@@ -219,7 +217,7 @@ fn location(description: &str) -> Value {
 impl Described for Accepted {
     fn describe(operation: &mut Operation) {
         let replayed = json!({"description": "`true`: the answer to an earlier request with the same key.", "schema": {"type": "string", "enum": ["true"]}});
-        operation.response::<ImportReport>(200, "The import is over: its report.");
+        operation.response::<Import>(200, "The import is over: its report.");
         operation.response_headers(
             200,
             json!({"Location": location("Where the import is found."), "Idempotent-Replayed": replayed}),
@@ -256,8 +254,8 @@ async fn send(
     let language = reader.language;
     let report =
         permit.database().query(move |conn, context| ops::report(conn, kept.id, &caller, language, context)).await?;
-    Ok(if report.import.state == ImportState::Running {
-        Accepted::Running(Box::new(report.import), kept.replayed)
+    Ok(if report.state == ImportState::Running {
+        Accepted::Running(Box::new(report), kept.replayed)
     } else {
         Accepted::Over(Box::new(report), kept.replayed)
     })
@@ -307,7 +305,7 @@ async fn show(permit: Permit<ImportsRead>, id: PathId) -> Result<Progress, Probl
     permit.database().query(move |conn, context| ops::show(conn, id.0, &caller, context)).await.map(Progress)
 }
 
-async fn report(permit: Permit<ImportsRead>, id: PathId, reader: Reader) -> Result<Document<ImportReport>, Problem> {
+async fn report(permit: Permit<ImportsRead>, id: PathId, reader: Reader) -> Result<Document<Import>, Problem> {
     let caller = permit.caller().clone();
     permit
         .database()

@@ -1,6 +1,5 @@
 //! An import at once, a chunk of a large one, a large one as a whole: what happens in which transaction.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -10,14 +9,14 @@ use super::body::Read;
 use super::item::Item;
 use super::store::{self, Counts, End, Import, chunks, items};
 use super::upload::Sent;
-use super::verdict::{Effect, Plan, Reason, Verdict};
-use super::{stage, waiting};
+use super::verdict::{Effect, Plan, Verdict};
+use super::{circles, stage, waiting};
 use crate::batch::{Context, Idempotency};
 use crate::db::constraints::problem_of;
 use crate::db::session::Session;
 use crate::db::{Conn, Fault};
 use crate::error::{Code, Problem};
-use crate::identity::{self, Caller, ScopeSet};
+use crate::identity::Caller;
 use crate::text;
 
 /// A chunk that failed so often without an answer is given up: its items are refused with what the service's fault is told as.
@@ -186,24 +185,14 @@ fn conclude(session: &mut Session, work: Work<'_>, context: &Context) -> Result<
         session.roll_back();
         return Ok(());
     }
-    circles(conn, import)?;
+    circles::refuse(conn, import)?;
     store::end(conn, import.id, &end, now)?;
     Ok(session.commit()?)
 }
 
-/// Who sent an import, if the client may still act.
-fn sender(conn: &mut Conn, import: &Import) -> Result<Option<Arc<Caller>>, Fault> {
-    let client = identity::store::live_client(conn, &import.client_id)?;
-    Ok(client.filter(|client| client.organisation_id == import.organisation_id).map(|client| {
-        let within = ScopeSet::of_role(client.role);
-        let scopes = ScopeSet::grant(&import.scopes, within).unwrap_or_default();
-        Arc::new(Caller { client_id: client.id, organisation: client.organisation_id, role: client.role, scopes })
-    }))
-}
-
-/// The same, or its import ends here.
+/// Who sent an import; where the client may act no more, the import ends here.
 fn sender_or_end(session: &mut Session, import: &Import, context: &Context) -> Result<Option<Arc<Caller>>, Fault> {
-    let sender = sender(&mut session.conn, import)?;
+    let sender = waiting::sender(&mut session.conn, import)?;
     if sender.is_none() {
         let end = End { state: "cancelled", reason: Some("client_revoked"), plan_hash: None };
         store::end(&mut session.conn, import.id, &end, context.now())?;
@@ -253,7 +242,7 @@ pub fn chunk(session: &mut Session, import_id: Uuid, context: &Context) -> Resul
     match store::first_stage(conn, import.id)? {
         Some(stage) => store::advance(conn, import.id, stage)?,
         None => {
-            circles(conn, &import)?;
+            circles::refuse(conn, &import)?;
             store::end(conn, import.id, &End { state: "completed", ..End::default() }, context.now()).map(drop)?;
         }
     }
@@ -376,108 +365,5 @@ fn as_a_whole(session: &mut Session, import_id: Uuid, context: &Context) -> Resu
             tracing::error!(import = %import_id, %problem, "an import as a whole came to a problem");
             Err(Fault::RollbackTransaction)
         }
-    }
-}
-
-/// Links that are followed at most.
-const LINKS: i64 = 100_000;
-
-/// Refuses lines that wait for each other in a circle, and so for ever.
-fn circles(conn: &mut Conn, import: &Import) -> Result<(), Fault> {
-    let links = store::waiting::links(conn, import.id, LINKS)?;
-    let found = in_circles(&links);
-    if found.is_empty() {
-        return Ok(());
-    }
-    let detail = text!(
-        "The record refers to itself, by way of others or directly."
-            / "Il record fa riferimento a sé stesso, direttamente o tramite altri."
-    );
-    let verdicts: Vec<Verdict> = found
-        .iter()
-        .filter_map(|line| links.iter().find(|link| link.line == *line))
-        .map(|link| {
-            let others: Vec<i64> = found.iter().copied().filter(|line| *line != link.line).take(10).collect();
-            let reason = Reason::new("", "circle", &detail, None).with_lines(others);
-            Verdict {
-                line: link.line,
-                kind: crate::kind::Kind::from_name(&link.kind),
-                external_id: Some(link.external_id.clone()),
-                digest: None,
-                effect: Effect::Refused,
-                record: None,
-                changed: Vec::new(),
-                reasons: vec![reason],
-                blocked_by: None,
-            }
-        })
-        .collect();
-    items::put(conn, import.id, import.organisation_id, &verdicts)?;
-    store::waiting::remove(conn, &found.iter().map(|line| (import.id, *line)).collect::<Vec<_>>())?;
-    let mut counts = Counts::of(&verdicts);
-    counts.add(Effect::Waiting, -i64::try_from(verdicts.len()).unwrap_or_default());
-    store::count(conn, import.id, &["running"], &counts, None).map(drop)
-}
-
-/// The lines that lie in circles: each waits for one other at most.
-fn in_circles(links: &[store::waiting::Link]) -> Vec<i64> {
-    let by_name: HashMap<(&str, &str), usize> = links
-        .iter()
-        .enumerate()
-        .map(|(index, link)| ((link.kind.as_str(), link.external_id.as_str()), index))
-        .collect();
-    let next = |index: usize| {
-        let link = links.get(index)?;
-        by_name.get(&(link.kind.as_str(), link.parent_name.as_str())).copied()
-    };
-    // The walk in which a link was met first; a walk that meets itself has found a circle.
-    let mut met: Vec<Option<usize>> = vec![None; links.len()];
-    let mut found = Vec::new();
-    for start in 0..links.len() {
-        let mut at = Some(start);
-        while let Some(index) = at.filter(|index| met.get(*index).is_some_and(Option::is_none)) {
-            if let Some(slot) = met.get_mut(index) {
-                *slot = Some(start);
-            }
-            at = next(index);
-        }
-        if let Some(first) = at.filter(|index| met.get(*index).is_some_and(|walk| *walk == Some(start))) {
-            let mut index = first;
-            loop {
-                found.extend(links.get(index).map(|link| link.line));
-                match next(index) {
-                    Some(following) if following != first => index = following,
-                    _ => break,
-                }
-            }
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::in_circles;
-    use super::store::waiting::Link;
-
-    #[test]
-    fn lines_that_wait_for_each_other_are_found_and_those_behind_them_are_not() {
-        let link = |line: i64, name: &str, parent: &str| Link {
-            line,
-            kind: "action".to_owned(),
-            external_id: name.to_owned(),
-            parent_name: parent.to_owned(),
-        };
-        let links = [
-            link(1, "a", "b"),
-            link(2, "b", "c"),
-            link(3, "c", "b"),
-            link(4, "d", "d"),
-            link(5, "e", "f"),
-            link(6, "f", "absent"),
-        ];
-        let mut found = in_circles(&links);
-        found.sort_unstable();
-        assert_eq!(found, [2, 3, 4]);
     }
 }

@@ -131,6 +131,10 @@ pub async fn receive<B: AsRef<[u8]>, E>(
         }
     }
     lines.append(&mut body.finish()?);
+    if body.count() == 0 {
+        let detail = text!("The import has not one line." / "L'importazione non ha nemmeno una riga.");
+        return Err(Problem::because(Code::MalformedBody, detail));
+    }
     let digest = digest.finalize();
     let sent = Sent { caller, options, key: key(&digest), digest: digest.to_vec() };
     if staging.is_none() && (sent.options.respond_async || lines.len() > AT_ONCE_LINES) {

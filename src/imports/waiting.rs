@@ -1,6 +1,7 @@
 //! Lines whose parent has not come: who is to blame, where they wait, and what happens when the parent comes or does not.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use chrono::Duration;
 use uuid::Uuid;
@@ -147,7 +148,7 @@ fn end_waiting(conn: &mut Conn, keys: &[(Uuid, i64)], effect: Effect) -> Result<
         return Ok(());
     }
     items::set_effect(conn, keys, effect)?;
-    let mut by_import: std::collections::BTreeMap<Uuid, i64> = std::collections::BTreeMap::new();
+    let mut by_import: BTreeMap<Uuid, i64> = BTreeMap::new();
     keys.iter().for_each(|(import, _)| *by_import.entry(*import).or_default() += 1);
     for (import, number) in by_import {
         let mut counts = Counts::default();
@@ -201,6 +202,16 @@ fn expire(session: &mut Session, context: &Context) -> Result<usize, Fault> {
     Ok(keys.len())
 }
 
+/// Who sent an import, if the client may still act.
+pub fn sender(conn: &mut Conn, import: &Import) -> Result<Option<Arc<Caller>>, Fault> {
+    let client = identity::store::live_client(conn, &import.client_id)?;
+    Ok(client.filter(|client| client.organisation_id == import.organisation_id).map(|client| {
+        let within = ScopeSet::of_role(client.role);
+        let scopes = ScopeSet::grant(&import.scopes, within).unwrap_or_default();
+        Arc::new(Caller { client_id: client.id, organisation: client.organisation_id, role: client.role, scopes })
+    }))
+}
+
 /// Carries out lines of one import again.
 fn retry(session: &mut Session, waiting: &[Waiting], context: &Context) -> Result<(), Fault> {
     let Some(import) = waiting.first().map(|one| store::find(&mut session.conn, one.import_id)).transpose()?.flatten()
@@ -223,15 +234,8 @@ fn retry(session: &mut Session, waiting: &[Waiting], context: &Context) -> Resul
         .filter(|one| !overtaken.contains(&(one.import_id, one.line)))
         .filter_map(|one| stage::open(context, one.import_id, &one.sealed)?.pop())
         .collect();
-    let client = identity::store::live_client(conn, &import.client_id)?
-        .filter(|client| client.organisation_id == import.organisation_id);
-    let mut verdicts = match client {
-        Some(client) => {
-            let scopes = ScopeSet::grant(&import.scopes, ScopeSet::of_role(client.role)).unwrap_or_default();
-            let caller =
-                Caller { client_id: client.id, organisation: client.organisation_id, role: client.role, scopes };
-            apply(session, &caller.into(), &items, context)?
-        }
+    let mut verdicts = match sender(conn, &import)? {
+        Some(caller) => apply(session, &caller, &items, context)?,
         None => {
             let detail = text!(
                 "The client was revoked while the line waited."

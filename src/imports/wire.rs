@@ -6,8 +6,16 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::verdict::ImportEffect;
+use crate::actions::wire::ActionInput;
+use crate::calls::wire::CallInput;
 use crate::code_enum;
+use crate::cohorts::wire::CohortInput;
 use crate::kind::Kind;
+use crate::members::wire::MemberInput;
+use crate::organisations::wire::OrganisationInput;
+use crate::outcomes::wire::OutcomeInput;
+use crate::participants::wire::ParticipantInput;
+use crate::partnerships::wire::PartnershipInput;
 
 code_enum! {
     /// What happens to the rest of an import when an item is refused.
@@ -142,6 +150,10 @@ pub struct Import {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64)]
     pub plan_hash: Option<String>,
+    /// In the report: why items were not carried out, most blocking first; of more than a hundred reasons the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_items = 0, max_items = 100)]
+    pub causes: Option<Vec<ImportCause>>,
 }
 
 /// What a line refers to and was not found: exactly one of the three names it.
@@ -213,15 +225,52 @@ pub struct ImportCause {
     pub examples: Vec<ImportExample>,
 }
 
-/// An import with the reasons why items were not carried out, most blocking first.
+/// The number of a line, from 1.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ImportReport {
-    /// The import.
-    #[serde(flatten)]
-    pub import: Import,
-    /// The reasons; of more than a hundred the most blocking ones.
-    #[schema(min_items = 0, max_items = 100)]
-    pub causes: Vec<ImportCause>,
+#[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+pub struct LineNumber(pub i64);
+
+/// The name of a field.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(max_length = 100)]
+pub struct FieldName(pub String);
+
+/// A line of an import: a record as `PUT /v1/{type}s/by-external-id/{external_id}` takes it, or its deletion. For the document:
+/// what is read is [`super::item::Envelope`].
+#[derive(ToSchema)]
+pub struct ImportLine {
+    /// Kind of record.
+    #[schema(rename = "type")]
+    pub kind: Kind,
+    /// The organisation's own name for the record; never a tax code.
+    #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$", max_length = 100)]
+    pub external_id: String,
+    /// True to delete the record; `data` is left out then.
+    pub delete: Option<bool>,
+    /// The record, of the kind that `type` names.
+    pub data: Option<ImportData>,
+}
+
+/// A record, as the kind's own operations take it.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ImportData {
+    /// Soggetto.
+    Organisation(OrganisationInput),
+    /// Avviso.
+    Call(CallInput),
+    /// Partenariato.
+    Partnership(PartnershipInput),
+    /// Membro.
+    Member(MemberInput),
+    /// Gruppo di lavoratori.
+    Cohort(CohortInput),
+    /// Destinatario.
+    Participant(ParticipantInput),
+    /// Azione.
+    Action(ActionInput),
+    /// Esito.
+    Outcome(OutcomeInput),
 }
 
 /// A reason why an item was not carried out.
@@ -245,7 +294,7 @@ pub struct ImportError {
     pub reference: Option<ImportReference>,
     /// Other lines that it has to do with: those that say something about the same record.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(min_items = 0, max_items = 10)]
+    #[schema(value_type = Vec<LineNumber>, min_items = 0, max_items = 10)]
     pub lines: Vec<i64>,
 }
 
@@ -274,7 +323,7 @@ pub struct ImportResult {
     pub version: Option<i64>,
     /// The fields that are other than before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(min_items = 0, max_items = 100)]
+    #[schema(value_type = Vec<FieldName>, min_items = 0, max_items = 100)]
     pub changed: Vec<String>,
     /// Why it was not carried out.
     #[serde(skip_serializing_if = "Vec::is_empty")]

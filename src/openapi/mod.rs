@@ -74,6 +74,7 @@ fn tags() -> Value {
         {"name": "participants", "description": "Workers with a Dote (lavoratori destinatari)."},
         {"name": "actions", "description": "What is done for them and for the territory (azioni)."},
         {"name": "outcomes", "description": "What became of them (esiti)."},
+        {"name": "imports", "description": "Many changes at once (importazioni)."},
         {"name": "changes", "description": "The feed of changes."},
     ])
 }

@@ -214,6 +214,9 @@ fn records(world: &mut World) -> BTreeMap<&'static str, String> {
     let action = world.action_body(&id, &cohort, &participant, "2012-10-01");
     let action = world.operator.post("/v1/actions", action).expect(201).id();
     let outcome = world.operator.post("/v1/outcomes", world.outcome_body(&participant, 1)).expect(201).id();
+    let line = r#"{"type":"cohort","external_id":"absent","delete":true}"#;
+    let import = world.operator.send("POST", "/v1/imports", &[("content-type", "application/x-ndjson")], line);
+    let import = import.expect(200).id();
     BTreeMap::from([
         ("organisations", world.others[0].clone()),
         ("calls", world.call.clone()),
@@ -223,6 +226,7 @@ fn records(world: &mut World) -> BTreeMap<&'static str, String> {
         ("participants", participant),
         ("actions", action),
         ("outcomes", outcome),
+        ("imports", import),
     ])
 }
 

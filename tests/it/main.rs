@@ -19,6 +19,7 @@ mod contract;
 mod demo;
 mod embedded;
 mod feed_order;
+mod imports;
 mod lists;
 mod members;
 mod openapi;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use diesel::RunQueryDsl as _;
 use ricolloca::openapi::{self, examples};
 use serde_json::{Map, Value, json};
 
@@ -68,6 +69,8 @@ impl Book {
         let media = described["requestBody"]["content"].as_object().and_then(|content| content.keys().next()).cloned();
         let form = media.as_deref() == Some("application/x-www-form-urlencoded");
         let bytes = match &body {
+            // Lines are no JSON document.
+            Some(Value::String(lines)) => lines.clone(),
             Some(body) if form => serde_urlencoded::to_string(body).unwrap(),
             Some(body) => body.to_string(),
             None => String::new(),
@@ -151,6 +154,7 @@ fn record() -> Vec<Value> {
     calls(&mut book);
     partnerships(&mut book);
     work(&mut book);
+    imports(&mut book);
     book.send(DOTE, "list_changes", json!({"types": ["outcome"], "limit": 2}), none(), None);
     book.entries
 }
@@ -317,6 +321,38 @@ fn work(book: &mut Book) {
         live,
         Some(json!({"reason": "Il lavoratore non ha preso servizio"})),
     );
+}
+
+fn imports(book: &mut Book) {
+    let lines: String = [
+        json!({"type": "cohort", "external_id": "pt-30-c0", "data": {"partnership": {"external_id": "pt-30"}, "name": "Ex dipendenti, primo gruppo",
+            "crisis_company": {"tax_code": organisation(106)}, "ateco": "25.11", "province": "MI"}}),
+        json!({"type": "cohort", "external_id": "esempio-3", "data": {"partnership": {"external_id": "assente"}, "name": "Ex dipendenti",
+            "crisis_company": {"tax_code": organisation(106)}, "province": "MI"}}),
+        json!({"type": "cohort", "external_id": "esempio-4", "data": {"partnership": {"external_id": "pt-30"}, "naem": "Ex dipendenti",
+            "crisis_company": {"tax_code": organisation(106)}, "province": "MI"}}),
+    ]
+    .map(|line| format!("{line}\n"))
+    .concat();
+    let none = || json!({});
+    let import = book.send(OPERATOR, "send_import", json!({"wait_days": 3}), none(), Some(json!(lines)));
+    let id = json!({"id": import["id"]});
+    let shown = json!({"id": "0190f1a2-5b7c-7d1e-9a55-0c9b5d1f2e3a"});
+    for operation in ["show_import_report", "list_import_results", "list_import_waiting"] {
+        book.send(OPERATOR, operation, shown.clone(), id.clone(), None);
+    }
+    for operation in ["list_imports", "list_waiting_items"] {
+        book.send(OPERATOR, operation, none(), none(), None);
+    }
+    // One that runs as long as this connection keeps what becomes of it from being written.
+    let mut conn = book.service.database.connect();
+    diesel::sql_query("BEGIN").execute(&mut conn).unwrap();
+    diesel::sql_query("LOCK TABLE import_item IN EXCLUSIVE MODE").execute(&mut conn).unwrap();
+    let headers = [("content-type", "application/x-ndjson"), ("prefer", "respond-async")];
+    let running = book.client(OPERATOR).send("POST", "/v1/imports", &headers, lines).expect(202).id();
+    book.send(OPERATOR, "show_import", shown.clone(), json!({"id": running}), None);
+    diesel::sql_query("ROLLBACK").execute(&mut conn).unwrap();
+    book.send(OPERATOR, "cancel_import", shown, json!({"id": running}), None);
 }
 
 /// A request without what is another one at every run.
