@@ -11,7 +11,7 @@ use super::{follow, members};
 const ANNOTATIONS: [&str; 8] =
     ["description", "title", "example", "examples", "deprecated", "discriminator", "readOnly", "writeOnly"];
 /// What [`Comparison::fits`] understands.
-const UNDERSTOOD: [&str; 19] = [
+const UNDERSTOOD: [&str; 21] = [
     "$ref",
     "type",
     "enum",
@@ -31,6 +31,8 @@ const UNDERSTOOD: [&str; 19] = [
     "minProperties",
     "maxProperties",
     "default",
+    "contentMediaType",
+    "contentSchema",
 ];
 const FORMS: [&str; 2] = ["oneOf", "anyOf"];
 /// Bounds, with what is true of each where it is not stated, and whether a greater one admits more.
@@ -135,6 +137,12 @@ impl<'a> Comparison<'a> {
         }
         self.scalars(sent, taken, at, found);
         self.objects(sent, taken, at, found);
+        // What a text holds, where it holds something of a form.
+        match (sent.get("contentSchema"), taken.get("contentSchema")) {
+            (Some(one), Some(other)) => self.fits(one, other, &format!("{at} content"), found),
+            (None, Some(_)) => found.push(format!("{at}: content of any form")),
+            _ => {}
+        }
         match (sent.get("items"), taken.get("items")) {
             (Some(one), Some(other)) => self.fits(one, other, &format!("{at}[]"), found),
             (None, Some(_)) if types(sent).contains("array") => found.push(format!("{at}: items of any form")),
@@ -157,7 +165,7 @@ impl<'a> Comparison<'a> {
                 None => found.push(format!("{at}: more values than the listed ones")),
             }
         } else {
-            for form in ["pattern", "format"] {
+            for form in ["pattern", "format", "contentMediaType"] {
                 if taken.get(form).is_some_and(|form_taken| sent.get(form) != Some(form_taken)) {
                     found.push(format!("{at}: another {form}"));
                 }
