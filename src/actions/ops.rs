@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::facts::{self, Facts, Refs};
 use super::model::{Action, Attendance};
 use super::rules::{self, Undertaking, money, status};
+use super::store::Attends;
 use super::wire::{self, ActionAccounting, ActionInput, AttendanceInput};
 use super::{Actions, store};
 use crate::batch::{Change, Claims, Context, Draft, ParentLock, Ref, Resource, Settled};
@@ -91,8 +92,23 @@ impl Resource for Actions {
     }
 
     fn settle(conn: &mut Conn, settled: &[Settled<'_, '_, Self>], _: &Context) -> Result<(), Fault> {
-        let (mut touched, mut known) = (Vec::new(), Vec::new());
+        let (mut touched, mut known, mut new) = (Vec::new(), Vec::new(), Vec::new());
         for Settled { draft, record } in settled {
+            if draft.before.is_none() && record.rectifies_id.is_none() {
+                if status::of(record.status).live {
+                    new.extend(record.attendance.iter().zip(&draft.refs.attendees).filter_map(
+                        |(attendance, attendee)| {
+                            Some(Attends {
+                                action: record,
+                                participant: attendance.participant_id,
+                                worker_index: &attendee.as_ref()?.worker_index,
+                                minutes: attendance.minutes,
+                            })
+                        },
+                    ));
+                }
+                continue;
+            }
             let before = draft.before.as_ref();
             let attended = !record.attendance.is_empty() || before.is_some_and(|before| !before.attendance.is_empty());
             // Accounting changes neither who attended nor whether the action counts.
@@ -106,6 +122,7 @@ impl Resource for Actions {
                 known.push(rectified.uuid());
             }
         }
+        store::insert_attendance(conn, &new)?;
         touched.sort_unstable();
         touched.dedup();
         store::rewrite_attendance(conn, &touched, &known, &status::dead_codes())

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Bytea, Date, Int4, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::Actions;
@@ -109,9 +109,18 @@ pub fn lock_workers(conn: &mut Conn, ids: &[Uuid], indexes: &[&[u8]]) -> Result<
     if ids.is_empty() {
         return Ok(Vec::new());
     }
+    // Asked for in one statement, by id or by index, PostgreSQL reads the whole table.
+    let mut all: Vec<Uuid> = participant::table
+        .filter(participant::worker_index.eq_any(indexes))
+        .filter(participant::deleted_at.is_null())
+        .select(participant::id)
+        .load(conn)?;
+    all.extend(ids);
+    all.sort_unstable();
+    all.dedup();
     let rows: Vec<WorkerRow> = participant::table
         .filter(participant::deleted_at.is_null())
-        .filter(participant::id.eq_any(ids).or(participant::worker_index.eq_any(indexes)))
+        .filter(participant::id.eq_any(all))
         .order(participant::id)
         .select((
             participant::id,
@@ -210,6 +219,40 @@ pub fn rectifications(conn: &mut Conn, rectified: &[Uuid]) -> Result<HashMap<Uui
         .select((action::rectifies_id, action::id))
         .load(conn)?;
     Ok(found.into_iter().filter_map(|(rectified, by)| Some((rectified?, by))).collect())
+}
+
+/// Who attends a new action, which counts.
+#[derive(Debug)]
+pub struct Attends<'a> {
+    /// The action.
+    pub action: &'a Action,
+    /// The participant.
+    pub participant: Uuid,
+    /// The worker's blind index.
+    pub worker_index: &'a [u8],
+    /// For how long.
+    pub minutes: i32,
+}
+
+/// Writes the attendance of new actions, as [`rewrite_attendance`] would.
+pub fn insert_attendance(conn: &mut Conn, attends: &[Attends<'_>]) -> Result<(), Fault> {
+    if attends.is_empty() {
+        return Ok(());
+    }
+    diesel::sql_query(
+        "INSERT INTO attendance (action_id, participant_id, worker_index, kind, financing, from_on, to_on, minutes) \
+         SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind::<Array<SqlUuid>, _>(attends.iter().map(|one| one.action.meta.id).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(attends.iter().map(|one| one.participant).collect::<Vec<_>>())
+    .bind::<Array<Bytea>, _>(attends.iter().map(|one| one.worker_index).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(attends.iter().map(|one| one.action.kind.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(attends.iter().map(|one| one.action.financing.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Date>, _>(attends.iter().map(|one| one.action.period().0).collect::<Vec<_>>())
+    .bind::<Array<Date>, _>(attends.iter().map(|one| one.action.period().1).collect::<Vec<_>>())
+    .bind::<Array<Int4>, _>(attends.iter().map(|one| one.minutes).collect::<Vec<_>>())
+    .execute(conn)
+    .map(drop)
 }
 
 /// Writes the attendance of these actions anew, from what they say now. An action that does not count, or that a

@@ -33,6 +33,15 @@ impl Session {
         Self::open(&url.into())
     }
 
+    /// A connection outside the pool for work in large parts: its statements are planned for what they are given, each time. A
+    /// plan that was made for a small table, or for a few values, costs more than planning does.
+    pub fn connect_for_bulk(url: &str) -> Result<Self, Unreachable> {
+        let mut session = Self::connect(url)?;
+        let set = "SET plan_cache_mode = force_custom_plan";
+        session.conn.batch_execute(set).map_err(|error| Unreachable(error.to_string()))?;
+        Ok(session)
+    }
+
     /// Replaces a connection that died by a fresh one.
     pub fn reopen(&mut self) -> Result<(), Unreachable> {
         *self = Self::open(&Arc::clone(&self.url))?;

@@ -162,7 +162,7 @@ impl Shared {
             };
             let opened = match session.take().filter(|session| !session.doomed) {
                 Some(session) => session,
-                None => match Session::connect(&self.url) {
+                None => match Session::connect_for_bulk(&self.url) {
                     Ok(session) => session,
                     Err(error) => {
                         tracing::warn!(%error, "no database connection for imports");
