@@ -33,16 +33,6 @@ impl Session {
         Self::open(&url.into())
     }
 
-    /// A connection outside the pool for work in large parts, whose reads are all by key. Plans are made once and kept, and a
-    /// table that was small then may have grown a thousandfold since: so it never reads tables whole. (Making each plan anew
-    /// is no way out: it makes those of the checks of foreign keys anew, too, for each row.)
-    pub fn connect_for_bulk(url: &str) -> Result<Self, Unreachable> {
-        let mut session = Self::connect(url)?;
-        let set = "SET enable_seqscan = off; SET enable_bitmapscan = off";
-        session.conn.batch_execute(set).map_err(|error| Unreachable(error.to_string()))?;
-        Ok(session)
-    }
-
     /// Replaces a connection that died by a fresh one.
     pub fn reopen(&mut self) -> Result<(), Unreachable> {
         *self = Self::open(&Arc::clone(&self.url))?;
@@ -64,6 +54,12 @@ impl Session {
         if self.conn.batch_execute("ROLLBACK").is_err() {
             self.doomed = true;
         }
+    }
+
+    /// Has PostgreSQL look at these tables, or at all where none is named, so that its plans are made for what is in them. Until it
+    /// has looked at a table, it takes every partial index for nearly empty, and reads it whole.
+    pub fn analyze(&mut self, tables: &[&str]) -> Result<(), Error> {
+        self.conn.batch_execute(&format!("ANALYZE {}", tables.join(", ")))
     }
 
     /// Marks a point within the transaction.

@@ -17,6 +17,7 @@ use crate::db::session::Session;
 use crate::db::{Conn, Fault};
 use crate::error::{Code, Problem};
 use crate::identity::Caller;
+use crate::kind::Kind;
 use crate::text;
 
 /// A chunk that failed so often without an answer is given up: its items are refused with what the service's fault is told as.
@@ -201,25 +202,30 @@ fn sender_or_end(session: &mut Session, import: &Import, context: &Context) -> R
     Ok(sender)
 }
 
-/// Carries out one chunk of an import in a transaction of its own; `false` where there is none to be had.
-pub fn chunk(session: &mut Session, import_id: Uuid, context: &Context) -> Result<bool, Fault> {
+/// Carries out one chunk of an import in a transaction of its own; answers how many items of which kind it had, and
+/// `None` where there is no chunk to be had.
+pub fn chunk(
+    session: &mut Session,
+    import_id: Uuid,
+    context: &Context,
+) -> Result<Option<(Option<Kind>, usize)>, Fault> {
     session.begin()?;
     let Some(chunk) = chunks::claim(&mut session.conn, import_id)? else {
         session.roll_back();
-        return Ok(false);
+        return Ok(None);
     };
     let Some(import) = store::find(&mut session.conn, import_id)? else {
         session.roll_back();
-        return Ok(false);
+        return Ok(None);
     };
-    let Some(caller) = sender_or_end(session, &import, context)? else { return Ok(true) };
+    let Some(caller) = sender_or_end(session, &import, context)? else { return Ok(Some((None, 0))) };
     let mut items = open(session, &import, &chunk.sealed, context)?;
     let mut verdicts = if chunk.failures < FAILURES {
         let carried_out = apply(session, &caller, &items, context);
         if let Err(fault) = &carried_out {
             tracing::warn!(import = %import_id, chunk = chunk.number, %fault, "a chunk could not be carried out");
             give_up(session, import_id, chunk.number, fault)?;
-            return Ok(true);
+            return Ok(Some((None, 0)));
         }
         carried_out?
     } else {
@@ -236,7 +242,7 @@ pub fn chunk(session: &mut Session, import_id: Uuid, context: &Context) -> Resul
     if !store::count(conn, import.id, &["running"], &Counts::of(&verdicts), Some(context.now()))? {
         // It was cancelled meanwhile: this chunk, too.
         session.roll_back();
-        return Ok(true);
+        return Ok(Some((None, 0)));
     }
     // The import's row is locked by now: whoever finishes another chunk waits, and sees that this one is gone.
     match store::first_stage(conn, import.id)? {
@@ -247,7 +253,7 @@ pub fn chunk(session: &mut Session, import_id: Uuid, context: &Context) -> Resul
         }
     }
     session.commit()?;
-    Ok(true)
+    Ok(Some((items.first().map(|item| item.kind), items.len())))
 }
 
 /// A chunk failed without an answer: that is noted, so that it is not tried for ever.

@@ -2,6 +2,7 @@
 //! between; chunks are leased by row locks, so that the threads of other processes share the work and take over what a process
 //! that was killed left behind.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
@@ -18,6 +19,7 @@ use crate::batch::Context;
 use crate::db::Fault;
 use crate::db::session::Session;
 use crate::error::{Code, Problem};
+use crate::kind::Kind;
 use crate::text;
 
 /// Small imports that may wait: they wait in memory.
@@ -79,6 +81,7 @@ impl Imports {
             queue: Mutex::new(queue),
             whole: Mutex::new(()),
             upkeep: Mutex::new(Upkeep::default()),
+            growth: Mutex::default(),
             context: Arc::clone(context),
             url: url.to_owned(),
         });
@@ -135,11 +138,43 @@ struct Upkeep {
     tidied: Option<Instant>,
 }
 
+/// How tables have grown by imports. A plan that was made for a small table, or for one of which PostgreSQL knows nothing yet, reads
+/// a grown one whole, chunk after chunk; PostgreSQL itself looks at tables once a minute only. So a table is looked at whenever
+/// it has doubled.
+#[derive(Default)]
+struct Growth(HashMap<Kind, (usize, usize)>);
+
+/// Items after which a table is looked at first.
+const GROWN: usize = 1000;
+
+impl Growth {
+    /// Notes items that were carried out; answers the tables to look at.
+    fn note(&mut self, kind: Kind, items: usize) -> &'static [&'static str] {
+        let (since, next) = self.0.entry(kind).or_insert((0, GROWN));
+        *since += items;
+        if *since < *next {
+            return &[];
+        }
+        (*since, *next) = (0, *next * 2);
+        match kind {
+            Kind::Organisation => &["organisation", "import_item"],
+            Kind::Call => &["call", "import_item"],
+            Kind::Partnership => &["partnership", "sight", "import_item"],
+            Kind::Member => &["member", "sight", "import_item"],
+            Kind::Cohort => &["cohort", "import_item"],
+            Kind::Participant => &["participant", "import_item"],
+            Kind::Action => &["action", "attendance", "import_item"],
+            Kind::Outcome => &["outcome", "import_item"],
+        }
+    }
+}
+
 struct Shared {
     queue: Mutex<Receiver<Task>>,
     /// Held by the thread that carries out an import as a whole, so that the others go on with the rest.
     whole: Mutex<()>,
     upkeep: Mutex<Upkeep>,
+    growth: Mutex<Growth>,
     context: Arc<Context>,
     url: String,
 }
@@ -162,7 +197,7 @@ impl Shared {
             };
             let opened = match session.take().filter(|session| !session.doomed) {
                 Some(session) => session,
-                None => match Session::connect_for_bulk(&self.url) {
+                None => match Session::connect(&self.url) {
                     Ok(session) => session,
                     Err(error) => {
                         tracing::warn!(%error, "no database connection for imports");
@@ -250,13 +285,22 @@ impl Shared {
                     Err(_) => false,
                 }
             } else {
-                run::chunk(session, id, &self.context)?
+                self.chunk(session, id)?
             };
             if worked {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    fn chunk(&self, session: &mut Session, id: Uuid) -> Result<bool, Fault> {
+        let Some((kind, items)) = run::chunk(session, id, &self.context)? else { return Ok(false) };
+        let tables = kind.map(|kind| self.growth.lock().unwrap_or_else(PoisonError::into_inner).note(kind, items));
+        if let Some(tables) = tables.filter(|tables| !tables.is_empty()) {
+            session.analyze(tables)?;
+        }
+        Ok(true)
     }
 
     /// Lines that wait, and what is over. One thread at a time; the others do not wait for it.

@@ -50,7 +50,8 @@ impl<'a> Pusher<'a> {
 
     /// Commits everything. Without it, nothing was pushed.
     pub fn finish(mut self) -> Result<(), StartError> {
-        Ok(self.session.commit()?)
+        self.session.commit()?;
+        Ok(self.session.analyze(&[])?)
     }
 
     /// Writes records by their external ids; answers their ids in the same order.
