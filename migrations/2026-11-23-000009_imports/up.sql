@@ -81,8 +81,10 @@ CREATE TABLE import_item (
     CONSTRAINT import_item_effect_ck CHECK
         (effect IN ('created', 'changed', 'unchanged', 'deleted', 'waiting', 'refused', 'superseded', 'skipped'))
 );
-CREATE INDEX import_item_name_ix ON import_item (external_id, organisation_id, import_id);
-CREATE INDEX import_item_failed_ix ON import_item (import_id, effect, line) WHERE effect IN ('refused', 'waiting', 'superseded');
+-- Of most lines nobody asks by name. Of those that failed the lines do that lack what they would have made; of deletions those that are
+-- sent again.
+CREATE INDEX import_item_failed_ix ON import_item (import_id, kind, external_id) WHERE effect IN ('refused', 'waiting');
+CREATE INDEX import_item_deleted_ix ON import_item (organisation_id, kind, external_id, digest) WHERE effect = 'deleted';
 
 CREATE TABLE import_waiting (
     import_id       uuid NOT NULL,

@@ -116,7 +116,7 @@ pub fn deleted_before(
         "SELECT DISTINCT ON (n.line) n.line, i.record_id, i.version FROM import_item i \
          JOIN UNNEST($2, $3, $4, $5) AS n (line, kind, external_id, digest) \
            ON i.external_id = n.external_id AND i.kind = n.kind AND i.digest = n.digest \
-         WHERE i.organisation_id = $1 AND i.effect IN ('deleted', 'unchanged') AND i.record_id IS NOT NULL ORDER BY n.line, i.version DESC",
+         WHERE i.organisation_id = $1 AND i.effect = 'deleted' ORDER BY n.line, i.version DESC",
     )
     .bind::<SqlUuid, _>(organisation)
     .bind::<Array<BigInt>, _>(deletions.iter().map(|item| item.line).collect::<Vec<_>>())
