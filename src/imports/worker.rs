@@ -134,6 +134,7 @@ struct Upkeep {
     /// Looks at the lines that wait that are still to be taken after the last change: what changed may be committed a little later.
     looks: u32,
     waiting: Option<Instant>,
+    pause: Duration,
     released: Option<Instant>,
     tidied: Option<Instant>,
 }
@@ -307,8 +308,9 @@ impl Shared {
     fn upkeep(&self, session: &mut Session) -> Result<(), Fault> {
         let Ok(mut upkeep) = self.upkeep.try_lock() else { return Ok(()) };
         let is_time = |last: Option<Instant>, period: Duration| last.is_none_or(|last| last.elapsed() >= period);
-        if is_time(upkeep.waiting, WAITING) {
-            upkeep.waiting = Some(Instant::now());
+        if is_time(upkeep.waiting, upkeep.pause.max(WAITING)) {
+            let began = Instant::now();
+            upkeep.waiting = Some(began);
             let pulse = store::waiting::pulse(&mut session.conn)?;
             if pulse != upkeep.pulse {
                 (upkeep.pulse, upkeep.looks) = (pulse, LOOKS);
@@ -318,6 +320,8 @@ impl Shared {
                 upkeep.looks = upkeep.looks.saturating_sub(1);
                 upkeep.released = Some(Instant::now());
             }
+            // Where much waits, looking at it takes a tenth of the time at most.
+            upkeep.pause = began.elapsed() * 10;
         }
         if is_time(upkeep.tidied, TIDYING) {
             upkeep.tidied = Some(Instant::now());

@@ -95,8 +95,8 @@ pub fn supersede(conn: &mut Conn, organisation: Uuid, items: &[Item]) -> Result<
     Ok(gone.into_iter().map(|key| (key.import_id, key.line)).collect())
 }
 
-/// Lines whose parent has come since they were tried last, locked. `margin` is how long a transaction may take at most: what it
-/// made bears the time of its beginning.
+/// Some lines whose parent has come since they were tried last, locked. Two minutes is how long a transaction may take at most:
+/// what it made bears the time of its beginning.
 pub fn due(conn: &mut Conn, kind: Option<Kind>, now: DateTime<Utc>, limit: i64) -> Result<Vec<Waiting>, Fault> {
     let (parent_kind, table, found) = match kind {
         Some(kind) => {
@@ -107,12 +107,17 @@ pub fn due(conn: &mut Conn, kind: Option<Kind>, now: DateTime<Utc>, limit: i64) 
     diesel::sql_query(format!(
         "SELECT {COLUMNS} FROM import_waiting w WHERE w.parent_kind = $1 AND w.tried_at < $2::timestamptz - interval '2 seconds' \
            AND EXISTS (SELECT FROM {table} r WHERE {found} AND r.deleted_at IS NULL AND r.created_at > w.tried_at - interval '2 minutes') \
-         ORDER BY w.organisation_id, w.import_id, w.line LIMIT $3 FOR UPDATE OF w SKIP LOCKED"
+         LIMIT $3 FOR UPDATE OF w SKIP LOCKED"
     ))
     .bind::<Text, _>(parent_kind)
     .bind::<Timestamptz, _>(now)
     .bind::<BigInt, _>(limit)
     .load(conn)
+    // Here rather than there, where all that is due would be sorted for the few that are taken.
+    .map(|mut due: Vec<Waiting>| {
+        due.sort_by_key(|one| (one.import_id, one.line));
+        due
+    })
 }
 
 /// Lines whose deadline has passed, locked.
