@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::db::threads::Sizes;
 use crate::http::limits::Quotas;
+use crate::push::Push;
 
 /// Ricolloca: the API of Lombardy's territorial partnerships for re-employment.
 #[derive(Debug, Parser)]
@@ -29,6 +30,8 @@ pub enum Command {
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
+    /// Push a file or a directory of items to a service, as an operator's software would.
+    Push(Push),
     /// Register an organisation's client and print its secret, once; or register the public keys that it signs with.
     AddClient(AddClient),
     /// Remove a key that a client signs with: from then on it obtains no token with it.

@@ -11,6 +11,7 @@
 //! | the slices | [`organisations`], [`calls`], [`partnerships`], [`members`], [`cohorts`], [`participants`], [`actions`], [`outcomes`]: each with `model` (the facts), `wire` (what clients send and get), `rules` (pure), `ops` (load, decide, write), `store` (its queries), `routes` |
 //! | [`imports`] | many changes in one request, at once or as a job that survives the process |
 //! | [`feed`] | the exact change log, pulled |
+//! | [`push`] | `ricolloca push`, the reference client of imports |
 //! | [`identity`] | clients, scopes, tokens |
 //! | [`identifiers`], [`vocabularies`], [`shape`] | codes, reference data, the form of bodies |
 //! | [`rules_catalogue`] | the codes of all domain rules, with citations and examples |
@@ -49,6 +50,7 @@ pub mod organisations;
 pub mod outcomes;
 pub mod participants;
 pub mod partnerships;
+pub mod push;
 pub mod rules_catalogue;
 pub mod seed;
 pub mod serve;
