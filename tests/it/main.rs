@@ -29,6 +29,7 @@ mod participants;
 mod partnerships;
 mod problems;
 mod process;
+mod push;
 mod races;
 mod schema;
 mod support;
