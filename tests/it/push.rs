@@ -83,7 +83,7 @@ fn a_file_is_pushed_and_pushing_it_again_sends_nothing() {
     more.extend(partnerships(&world, 2500..2600));
     std::fs::write(&file, lines(&more)).unwrap();
     let text = told(&push(&world.service.url, &file, &["--chunk-lines", "1200"]), 0);
-    assert!(text.contains("2600 read, 2600 created"), "{text}");
+    assert!(text.contains("2600 read, 2500 created, 100 unchanged"), "{text}");
     assert_eq!(world.operator.all("/v1/imports").len(), 4, "only the last chunk was sent");
     // Without the journal the keys are known still.
     std::fs::remove_file(folder.path().join("all.ndjson.pushed.json")).unwrap();
@@ -124,6 +124,9 @@ fn what_is_refused_is_told_by_its_cause_and_its_line_in_the_file() {
     participant["tax_code"] = json!(worker(2).replace('A', "B"));
     participant.as_object_mut().unwrap().remove("external_id");
     let mut items = partnerships(&world, 1..2);
+    let member = json!({"partnership": {"external_id": "P-1"}, "organisation": {"id": world.operators[0]},
+        "category": "accredited_operator", "joined_on": "2012-07-01", "own_resources_cents": 1});
+    items.push(write("member", "M-1", &member));
     items.push(write("cohort", "C-1", &cohort("Gruppo")));
     items.push(write("participant", "W-1", &participant));
     items.extend((2..8).map(|number| {
@@ -134,7 +137,7 @@ fn what_is_refused_is_told_by_its_cause_and_its_line_in_the_file() {
     let report = folder.path().join("report.json");
     let text = told(&push(&world.service.url, &file, &["--chunk-lines", "4", "--report", report.to_str().unwrap()]), 1);
     assert!(text.contains("6 items") && text.contains("vendor"), "{text}");
-    assert!(text.contains(":5 cohort C-2"), "{text}");
+    assert!(text.contains(":6 cohort C-2"), "{text}");
     assert!(!text.contains(&worker(1)[..6]) && !text.contains("Mario"), "nothing of the content is told: {text}");
     let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
     assert_eq!(report["items"]["refused"], 7, "{report:#}");
@@ -155,6 +158,13 @@ fn tables_of_a_directory_are_pushed_parents_first() {
         ),
     );
     put(
+        "members.csv",
+        &format!(
+            "external_id,partnership.external_id,organisation.id,category,joined_on,own_resources_cents\nM-1,P-1,{},accredited_operator,2012-07-01,1\n",
+            world.operators[0]
+        ),
+    );
+    put(
         "cohorts.csv",
         &format!(
             "external_id,partnership.external_id,name,crisis_company.id,province\nC-1,P-1,\"Gruppo, primo\",{},MI\n",
@@ -170,7 +180,7 @@ fn tables_of_a_directory_are_pushed_parents_first() {
         ),
     );
     let text = told(&push(&world.service.url, folder.path(), &[]), 0);
-    assert!(text.contains("3 read, 3 created"), "{text}");
+    assert!(text.contains("4 read, 4 created"), "{text}");
     assert_eq!(world.operator.all("/v1/participants")[0]["birth_year"], 1970);
     assert_eq!(world.operator.all("/v1/cohorts")[0]["name"], "Gruppo, primo");
     put("cohorts.csv", "external_id,naem\nC-1,x\n");
