@@ -20,6 +20,8 @@ mod demo;
 mod embedded;
 mod feed_order;
 mod imports;
+mod imports_hostile;
+mod imports_kill;
 mod lists;
 mod members;
 mod openapi;
