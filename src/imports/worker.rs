@@ -22,8 +22,8 @@ use crate::error::{Code, Problem};
 use crate::kind::Kind;
 use crate::text;
 
-/// Small imports that may wait: they wait in memory.
-const QUEUE: usize = 16;
+/// Tasks that may wait. Of small imports, which wait in memory, there are no more than places.
+const QUEUE: usize = 256;
 
 /// Imports that are received at the same time: each takes some memory.
 const PLACES: usize = 16;
