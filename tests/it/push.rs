@@ -212,3 +212,32 @@ fn a_dry_run_changes_nothing_and_what_cannot_be_done_is_said() {
         told(&push(&world.service.url, &folder.path().join(input), more), 2);
     }
 }
+
+#[test]
+fn one_that_is_killed_goes_on_where_it_was() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.ndjson");
+    std::fs::write(&file, lines(&partnerships(&world, 0..400))).unwrap();
+    let journal = folder.path().join("all.ndjson.pushed.json");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ricolloca"))
+        .args(["push", file.to_str().unwrap(), "--url", &world.service.url, "--client-id", "operator-1"])
+        .args(["--chunk-lines", "20"])
+        .env("RICOLLOCA_CLIENT_SECRET", "secret")
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = std::time::Instant::now();
+    while !journal.exists() {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "nothing is sent");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = world.operator.all("/v1/imports").len();
+    assert!((1..20).contains(&before), "{before} imports: it was killed too early or too late");
+    let text = told(&push(&world.service.url, &file, &["--chunk-lines", "20"]), 0);
+    assert!(text.contains("400 read, 400 created"), "{text}");
+    assert_eq!(world.operator.all("/v1/imports").len(), 20, "what was sent is not sent again");
+}
