@@ -383,3 +383,24 @@ fn more_uploads_than_there_are_places_are_told_to_come_later() {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+#[test]
+fn an_import_that_the_service_fails_at_ends_and_keeps_nobody_waiting() {
+    let world = World::new();
+    let mut conn = world.service.database.connect();
+    // Nothing is written of it until a chunk that nobody has in hand is damaged.
+    diesel::sql_query("BEGIN").execute(&mut conn).unwrap();
+    diesel::sql_query("LOCK TABLE import_item IN EXCLUSIVE MODE").execute(&mut conn).unwrap();
+    let answer = upload(&world.operator, "", &[], lines(&partnerships(&world, 0..2500))).expect(202);
+    diesel::sql_query("UPDATE import_chunk SET sealed = 'nonsense' WHERE number = 4").execute(&mut conn).unwrap();
+    diesel::sql_query("COMMIT").execute(&mut conn).unwrap();
+    let report = follow(&world.operator, answer.header("location").unwrap());
+    assert_eq!((&report["state"], &report["reason"]), (&json!("rejected"), &json!("service_failed")), "{report:#}");
+    assert_eq!(report["items"]["created"], 2000, "what was carried out stays, and is told");
+    let report = report_of(&world.operator, 2400..3600, &world);
+    assert_eq!((&report["state"], &report["items"]["created"]), (&json!("completed"), &json!(1200)), "{report:#}");
+}
+
+fn report_of(client: &Client, names: std::ops::Range<usize>, world: &World) -> Value {
+    report(client, "", &[], lines(&partnerships(world, names)))
+}
