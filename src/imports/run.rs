@@ -59,9 +59,9 @@ impl From<Fault> for Failure {
 }
 
 /// Carries out an import in one transaction, with all that is kept of it.
-pub fn at_once(session: &mut Session, at_once: AtOnce, context: &Context) -> Result<Kept, Problem> {
+pub fn at_once(session: &mut Session, at_once: &AtOnce, context: &Context) -> Result<Kept, Problem> {
     for tries in (0..3).rev() {
-        match attempt(session, &at_once, context) {
+        match attempt(session, at_once, context) {
             Ok(kept) => return Ok(kept),
             Err(Failure::Problem(problem)) => {
                 session.roll_back();

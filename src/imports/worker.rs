@@ -251,7 +251,7 @@ impl Shared {
     fn step(&self, session: &mut Session, task: Option<Task>, in_hand: &InHand) -> bool {
         match task {
             Some(Task::AtOnce(import, reply)) => {
-                let result = run::at_once(session, *import, &self.context);
+                let result = run::at_once(session, &import, &self.context);
                 // A sender that hung up asks again with its key.
                 let _ = reply.send(result);
                 return true;
