@@ -256,7 +256,10 @@ mod tests {
     }
 
     fn zstd(bytes: &[u8]) -> Vec<u8> {
-        zstd::encode_all(bytes, 3).unwrap()
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
     }
 
     const THREE: &str = "\u{feff}{\"type\":\"action\",\"external_id\":\"A-1\",\"data\":{}}\r\n\n  \n{\"type\":\"action\",\"external_id\":\"A-2\",\"delete\":true}\n{broken";

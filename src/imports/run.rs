@@ -221,8 +221,8 @@ pub fn chunk(
         return Ok(None);
     };
     let Some(caller) = sender_or_end(session, &import, context)? else { return Ok(Some((None, 0))) };
-    let mut items = open(session, &import, &chunk.sealed, context)?;
     in_hand.set(Some((import_id, chunk.number)));
+    let mut items = open(session, &import, &chunk.sealed, context)?;
     let mut verdicts = if chunk.failures < FAILURES {
         apply(session, &caller, &items, context)?
     } else {
