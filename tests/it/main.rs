@@ -20,6 +20,7 @@ mod demo;
 mod embedded;
 mod feed_order;
 mod imports;
+mod imports_abuse;
 mod imports_alike;
 mod imports_hostile;
 mod imports_kill;
