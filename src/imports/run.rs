@@ -25,7 +25,7 @@ use crate::text;
 const FAILURES: i32 = 3;
 
 /// Verdicts that are kept with one statement.
-const PUT: usize = 5000;
+pub const PUT: usize = 5000;
 
 /// An import in memory.
 pub struct AtOnce {
