@@ -264,7 +264,7 @@ struct Forgotten {
 /// Forgets a part of what became of imports that ended before an instant; answers how many rows that were.
 pub fn forget(conn: &mut Conn, before: DateTime<Utc>) -> Result<i64, Fault> {
     let forgotten: Forgotten = diesel::sql_query(
-        "WITH old AS (SELECT id FROM import WHERE finished_at < $1 AND waiting = 0 ORDER BY finished_at LIMIT 1), \
+        "WITH old AS (SELECT id FROM import WHERE finished_at < $1 AND (waiting = 0 OR dry_run) ORDER BY finished_at LIMIT 1), \
               items AS (DELETE FROM import_item WHERE ctid = ANY (ARRAY( \
                 SELECT i.ctid FROM import_item i JOIN old ON old.id = i.import_id LIMIT 10000)) RETURNING 1), \
               gone AS (DELETE FROM import WHERE id IN (SELECT id FROM old) AND NOT EXISTS (SELECT FROM items) RETURNING 1) \
