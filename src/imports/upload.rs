@@ -251,7 +251,17 @@ impl<'a> Staging<'a> {
     async fn put_unreadable(&mut self) -> Result<(), Problem> {
         let (id, organisation, verdicts) = (self.id, self.organisation, std::mem::take(&mut self.unreadable));
         self.refused += i64::try_from(verdicts.len()).unwrap_or_default();
-        self.database.query(move |conn, _| Ok(items::put(conn, id, organisation, &verdicts)?)).await
+        self.database
+            .query(move |conn, _| {
+                Ok(store::in_transaction(conn, |conn| {
+                    // A sender that hangs up does not wait for this.
+                    if store::hold_receiving(conn, id)? {
+                        items::put(conn, id, organisation, &verdicts)?;
+                    }
+                    Ok(())
+                })?)
+            })
+            .await
     }
 
     async fn finish(mut self, sent: Sent, lines: i64) -> Result<Kept, Problem> {
@@ -272,6 +282,9 @@ impl<'a> Staging<'a> {
                     return Ok(kept);
                 }
                 store::in_transaction(conn, |conn| {
+                    if !store::hold_receiving(conn, id)? {
+                        return Err(Fault::NotFound);
+                    }
                     let mut counts = judge_doubles(conn, id, organisation)?;
                     counts.add(super::verdict::Effect::Refused, refused);
                     store::count(conn, id, &["receiving"], &counts, Some(context.now()))?;

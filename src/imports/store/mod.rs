@@ -233,6 +233,19 @@ pub fn end(conn: &mut Conn, id: Uuid, end: &End<'_>, now: DateTime<Utc>) -> Resu
     Ok(ended == 1)
 }
 
+/// Holds an import that is being received until the transaction ends; `false` where it was taken back meanwhile. What has no foreign
+/// key to it would be left behind.
+pub fn hold_receiving(conn: &mut Conn, id: Uuid) -> Result<bool, Fault> {
+    let held: Option<Uuid> = import::table
+        .filter(import::id.eq(id))
+        .filter(import::state.eq("receiving"))
+        .select(import::id)
+        .for_update()
+        .first(conn)
+        .optional()?;
+    Ok(held.is_some())
+}
+
 /// Takes back an import that was not received to its end.
 pub fn drop_receiving(conn: &mut Conn, id: Uuid) -> Result<(), Fault> {
     diesel::sql_query(
