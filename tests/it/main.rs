@@ -24,6 +24,7 @@ mod imports_abuse;
 mod imports_alike;
 mod imports_hostile;
 mod imports_kill;
+mod imports_large;
 mod lists;
 mod members;
 mod openapi;
