@@ -25,6 +25,7 @@ mod imports_alike;
 mod imports_hostile;
 mod imports_kill;
 mod imports_large;
+mod imports_random;
 mod lists;
 mod members;
 mod openapi;
