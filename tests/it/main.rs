@@ -22,6 +22,7 @@ mod feed_order;
 mod imports;
 mod imports_abuse;
 mod imports_alike;
+mod imports_bombs;
 mod imports_hostile;
 mod imports_kill;
 mod imports_large;
