@@ -66,7 +66,7 @@ impl Program {
 const MIB: u64 = 1024 * 1024;
 
 /// So many bytes of a text that repeats.
-fn repeated(text: &str, bytes: u64) -> impl Read {
+fn repeated(text: &str, bytes: u64) -> Box<dyn Read> {
     let text = text.as_bytes().to_vec();
     let mut at = 0;
     struct Repeated<F>(F);
@@ -75,23 +75,23 @@ fn repeated(text: &str, bytes: u64) -> impl Read {
             Ok((self.0)(buffer))
         }
     }
-    Repeated(move |buffer: &mut [u8]| {
+    let endless = Repeated(move |buffer: &mut [u8]| {
         for byte in buffer.iter_mut() {
             *byte = text[at];
             at = (at + 1) % text.len();
         }
         buffer.len()
-    })
-    .take(bytes)
+    });
+    Box::new(endless.take(bytes))
 }
 
-fn gzip(mut from: impl Read) -> Vec<u8> {
+fn gzip(mut from: Box<dyn Read>) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::copy(&mut from, &mut encoder).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zstd(from: impl Read) -> Vec<u8> {
+fn zstd(from: Box<dyn Read>) -> Vec<u8> {
     zstd::stream::encode_all(from, 3).unwrap()
 }
 
@@ -112,7 +112,7 @@ fn bombs_take_no_memory() {
     for (what, text, most) in
         [("newlines", "\n", 300), ("spaces", " ", 300), ("unreadable lines", "1\n", 300), ("a valid line", &valid, 100)]
     {
-        for (encoding, pack) in [("gzip", gzip as fn(_) -> _), ("zstd", zstd as fn(_) -> _)] {
+        for (encoding, pack) in [("gzip", gzip as fn(Box<dyn Read>) -> Vec<u8>), ("zstd", zstd)] {
             // As a whole, at most 50,000 lines: so that a debug build comes to the limit soon.
             let (body, began) = (pack(repeated(text, most * MIB)), Instant::now());
             let size = body.len();
