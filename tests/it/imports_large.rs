@@ -86,11 +86,12 @@ fn one_name_on_every_line_is_one_record() {
 
 /// Actions of which some rectify others.
 fn action(world: &World, draft: &crate::support::world::Draft, number: usize, rectifies: Option<usize>) -> Value {
-    let mut body = world.action_body(&draft.id, &draft.cohort, &draft.participant, "2012-10-01");
-    body["attendance"] = json!([]);
-    body["status"] = json!("proposed");
-    body["started_on"] = Value::Null;
-    body["ended_on"] = Value::Null;
+    let day = match number {
+        1099 => "2012-10-02",
+        2000 => "2012-10-03",
+        _ => "2012-10-01",
+    };
+    let mut body = world.action_body(&draft.id, &draft.cohort, &draft.participant, day);
     if let Some(rectifies) = rectifies {
         body["rectifies"] = json!({"external_id": format!("A-{rectifies}")});
     }
@@ -134,6 +135,7 @@ fn what_refers_to_its_own_kind_may_stand_in_another_chunk() {
         let expected = &results(&other.operator, &expected)[0];
         let report = report(&world.operator, query, &[], lines(&far));
         let told = check_counts(&world, &report, far.len());
+        assert_ne!(expected["errors"][0]["code"], "unknown_reference", "the test tries nothing: {expected}");
         let codes = |one: &Value| -> Vec<Value> {
             one["errors"].as_array().into_iter().flatten().map(|error| error["code"].clone()).collect()
         };
