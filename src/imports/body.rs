@@ -101,11 +101,7 @@ impl Body {
             Decoder::Zstd(decoder) => decoder.finish(),
         };
         finished.map_err(|_| self.problem())?;
-        let lines = self.lines();
-        lines.end();
-        if let Some(problem) = lines.broken.take() {
-            return Err(problem);
-        }
+        self.lines().end().map_err(|_| self.problem())?;
         Ok(self.take())
     }
 
@@ -180,10 +176,11 @@ impl Lines {
         }
     }
 
-    fn end(&mut self) {
+    fn end(&mut self) -> io::Result<()> {
         if !self.partial.is_empty() {
             self.take_line(&[]);
         }
+        self.check_lines()
     }
 }
 
@@ -202,14 +199,7 @@ impl Write for Lines {
             let (line, next) = rest.split_at(end);
             self.check_length(line.len())?;
             self.take_line(line);
-            if self.line > self.most {
-                let most = self.most;
-                let detail = text!(
-                    "An import of this mode has at most {most} lines."
-                        / "Un'importazione di questo tipo ha al massimo {most} righe."
-                );
-                return Err(self.refuse(Problem::because(Code::BodyTooLarge, detail)));
-            }
+            self.check_lines()?;
             rest = next.get(1..).unwrap_or_default();
         }
         self.check_length(rest.len())?;
@@ -223,6 +213,18 @@ impl Write for Lines {
 }
 
 impl Lines {
+    fn check_lines(&mut self) -> io::Result<()> {
+        if self.line <= self.most {
+            return Ok(());
+        }
+        let most = self.most;
+        let detail = text!(
+            "An import of this mode has at most {most} lines."
+                / "Un'importazione di questo tipo ha al massimo {most} righe."
+        );
+        Err(self.refuse(Problem::because(Code::BodyTooLarge, detail)))
+    }
+
     fn check_length(&mut self, more: usize) -> io::Result<()> {
         if self.partial.len() + more <= MAX_LINE {
             return Ok(());

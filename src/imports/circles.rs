@@ -1,6 +1,6 @@
 //! Lines that wait for each other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::store::{self, Counts, Import, items};
 use super::verdict::{Effect, Reason, Verdict};
@@ -22,9 +22,10 @@ pub fn refuse(conn: &mut Conn, import: &Import) -> Result<(), Fault> {
         "The record refers to itself, by way of others or directly."
             / "Il record fa riferimento a sé stesso, direttamente o tramite altri."
     );
-    let verdicts: Vec<Verdict> = found
+    let lines: HashSet<i64> = found.iter().copied().collect();
+    let verdicts: Vec<Verdict> = links
         .iter()
-        .filter_map(|line| links.iter().find(|link| link.line == *line))
+        .filter(|link| lines.contains(&link.line))
         .map(|link| {
             let others: Vec<i64> = found.iter().copied().filter(|line| *line != link.line).take(10).collect();
             let reason = Reason::new("", "circle", &detail, None).with_lines(others);

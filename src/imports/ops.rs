@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use uuid::Uuid;
 
 use super::report;
@@ -101,7 +101,10 @@ pub fn list(
     let after = after
         .map(|(micros, id)| {
             Ok::<_, Problem>((
-                DateTime::<Utc>::from_timestamp_micros(micros).ok_or(Problem::new(Code::InvalidCursor))?,
+                // PostgreSQL knows fewer years than chrono; no import bears one outside of these.
+                DateTime::<Utc>::from_timestamp_micros(micros)
+                    .filter(|instant| (1970..=9999).contains(&instant.year()))
+                    .ok_or(Problem::new(Code::InvalidCursor))?,
                 id,
             ))
         })

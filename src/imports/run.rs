@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::apply::{apply, without_doubles};
 use super::body::Read;
 use super::item::Item;
-use super::store::{self, Counts, End, Import, chunks, items};
+use super::store::{self, Chunk, Counts, End, Import, chunks, items};
 use super::upload::Sent;
 use super::verdict::{Effect, Plan, Verdict};
 use super::{circles, stage, waiting};
@@ -25,7 +25,7 @@ use crate::text;
 const FAILURES: i32 = 3;
 
 /// Verdicts that are kept with one statement.
-const PUT: usize = 5000;
+pub const PUT: usize = 5000;
 
 /// An import in memory.
 pub struct AtOnce {
@@ -229,9 +229,7 @@ pub fn chunk(
         items.iter().map(|item| Verdict::of(item, None)).collect()
     };
     let conn = &mut session.conn;
-    if stage::is_first(chunk.stage) {
-        later(conn, &import, chunk.number, &mut items, &mut verdicts, context)?;
-    }
+    later(conn, &import, &chunk, &mut items, &mut verdicts, context)?;
     waiting::blame(conn, &import, &items, &mut verdicts)?;
     waiting::keep(conn, &import, &items, &verdicts, context)?;
     items::put(conn, import.id, import.organisation_id, &verdicts)?;
@@ -284,23 +282,30 @@ fn open(session: &mut Session, import: &Import, sealed: &[u8], context: &Context
     Ok(items)
 }
 
-/// Deletions that other records stand against are tried again at the end: the import may delete or change those.
+/// What the rest of the import may yet make possible is tried again behind it: see [`stage::later`].
 fn later(
     conn: &mut Conn,
     import: &Import,
-    number: i32,
+    chunk: &Chunk,
     items: &mut Vec<Item>,
     verdicts: &mut Vec<Verdict>,
     context: &Context,
 ) -> Result<(), Fault> {
-    let (mut left, mut kept) = (Vec::new(), Vec::new());
+    let (mut left, mut kept, mut behind) = (Vec::new(), Vec::new(), None);
     for (item, verdict) in items.drain(..).zip(verdicts.drain(..)) {
-        if verdict.is_still_referenced() { left.push(item) } else { kept.push((item, verdict)) }
+        match stage::later(chunk.stage, &item, &verdict) {
+            Some(stage) => {
+                // The items of a chunk are of one kind, and so of one stage.
+                behind = Some(stage);
+                left.push(item);
+            }
+            None => kept.push((item, verdict)),
+        }
     }
     (*items, *verdicts) = kept.into_iter().unzip();
-    if let Some(first) = left.first() {
+    if let Some(stage) = behind {
         let sealed = stage::seal(context, import.id, &left);
-        chunks::add_later(conn, import.id, number, stage::again(first), &sealed)?;
+        chunks::add_later(conn, import.id, chunk.number, stage, &sealed)?;
     }
     Ok(())
 }
@@ -338,8 +343,8 @@ fn as_a_whole(session: &mut Session, import_id: Uuid, in_hand: &InHand, context:
         let opened = open(session, &import, &chunk.sealed, context)?;
         let judged = apply(session, &caller, &opened, context)?;
         for (mut item, verdict) in opened.into_iter().zip(judged) {
-            if stage::is_first(chunk.stage) && verdict.is_still_referenced() {
-                again.push(item);
+            if let Some(stage) = stage::later(chunk.stage, &item, &verdict) {
+                again.push((stage, item));
                 continue;
             }
             // Only what may have to wait is needed again.
@@ -350,7 +355,8 @@ fn as_a_whole(session: &mut Session, import_id: Uuid, in_hand: &InHand, context:
             verdicts.push(verdict);
         }
     }
-    again.sort_by_key(stage::again);
+    again.sort_by_key(|(stage, _)| *stage);
+    let again: Vec<Item> = again.into_iter().map(|(_, item)| item).collect();
     verdicts.extend(apply(session, &caller, &again, context)?);
     items.extend(again);
     let mut plan = Plan::default();

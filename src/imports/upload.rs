@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::apply::double;
 use super::body::{Body, Encoding, Read};
 use super::item::Item;
-use super::run::{AtOnce, Failure, Kept, recall};
+use super::run::{AtOnce, Failure, Kept, PUT, recall};
 use super::store::{self, Counts, Import, chunks, items};
 use super::verdict::Verdict;
 use super::wire::Mode;
@@ -251,7 +251,17 @@ impl<'a> Staging<'a> {
     async fn put_unreadable(&mut self) -> Result<(), Problem> {
         let (id, organisation, verdicts) = (self.id, self.organisation, std::mem::take(&mut self.unreadable));
         self.refused += i64::try_from(verdicts.len()).unwrap_or_default();
-        self.database.query(move |conn, _| Ok(items::put(conn, id, organisation, &verdicts)?)).await
+        self.database
+            .query(move |conn, _| {
+                Ok(store::in_transaction(conn, |conn| {
+                    // A sender that hangs up does not wait for this.
+                    if store::hold_receiving(conn, id)? {
+                        items::put(conn, id, organisation, &verdicts)?;
+                    }
+                    Ok(())
+                })?)
+            })
+            .await
     }
 
     async fn finish(mut self, sent: Sent, lines: i64) -> Result<Kept, Problem> {
@@ -272,6 +282,9 @@ impl<'a> Staging<'a> {
                     return Ok(kept);
                 }
                 store::in_transaction(conn, |conn| {
+                    if !store::hold_receiving(conn, id)? {
+                        return Err(Fault::NotFound);
+                    }
                     let mut counts = judge_doubles(conn, id, organisation)?;
                     counts.add(super::verdict::Effect::Refused, refused);
                     store::count(conn, id, &["receiving"], &counts, Some(context.now()))?;
@@ -322,24 +335,25 @@ fn judge_doubles(conn: &mut Conn, id: Uuid, organisation: Uuid) -> Result<Counts
         let found = chunks::doubles(conn, id, (&last.0, &last.1), DOUBLES)?;
         let Some(end) = found.last() else { break };
         last = (end.kind.clone(), end.external_id.clone());
-        for part in found.chunks(100) {
-            let verdicts: Vec<Verdict> = part.iter().flat_map(verdicts_on).collect();
-            all.add_all(&Counts::of(&verdicts));
-            items::put(conn, id, organisation, &verdicts)?;
+        // One name may stand on every line: verdicts are kept a part at a time.
+        let mut verdicts = found.iter().flat_map(verdicts_on).peekable();
+        while verdicts.peek().is_some() {
+            let part: Vec<Verdict> = verdicts.by_ref().take(PUT).collect();
+            all.add_all(&Counts::of(&part));
+            items::put(conn, id, organisation, &part)?;
         }
     }
     chunks::forget_names(conn, id)?;
     Ok(all)
 }
 
-fn verdicts_on(found: &chunks::Double) -> Vec<Verdict> {
-    let Some(kind) = Kind::from_name(&found.kind) else { return Vec::new() };
+fn verdicts_on(found: &chunks::Double) -> impl Iterator<Item = Verdict> + '_ {
     let same = found.digests.windows(2).all(|pair| pair.first() == pair.last());
     let lines = found.lines.iter().zip(&found.digests).skip(usize::from(same));
-    lines
-        .map(|(line, digest)| {
+    Kind::from_name(&found.kind).into_iter().flat_map(move |kind| {
+        lines.clone().map(move |(line, digest)| {
             let item = Item { line: *line, kind, external_id: found.external_id.clone(), digest: *digest, data: None };
             double(&item, &found.lines, same)
         })
-        .collect()
+    })
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::item::{Item, Unreadable};
 use crate::batch::{self, Answer};
 use crate::code_enum;
-use crate::error::{Code, Problem, Violation};
+use crate::error::{Code, MAX_ERRORS, Problem, Violation};
 use crate::identifiers::PersonTaxCode;
 use crate::kind::Kind;
 use crate::text::{Language, Text};
@@ -172,7 +172,7 @@ impl Verdict {
             effect: Effect::Refused,
             record: None,
             changed: Vec::new(),
-            reasons: line.errors.iter().map(Reason::of).collect(),
+            reasons: line.errors.iter().take(MAX_ERRORS).map(Reason::of).collect(),
             blocked_by: None,
         }
     }
@@ -202,6 +202,7 @@ fn reasons(problem: &Problem, item: &Item) -> Vec<Reason> {
     problem
         .errors
         .iter()
+        .take(MAX_ERRORS)
         .map(|violation| {
             let mut reason = Reason::of(violation);
             if violation.code == "unknown_reference" {

@@ -233,6 +233,19 @@ pub fn end(conn: &mut Conn, id: Uuid, end: &End<'_>, now: DateTime<Utc>) -> Resu
     Ok(ended == 1)
 }
 
+/// Holds an import that is being received until the transaction ends; `false` where it was taken back meanwhile. What has no foreign
+/// key to it would be left behind.
+pub fn hold_receiving(conn: &mut Conn, id: Uuid) -> Result<bool, Fault> {
+    let held: Option<Uuid> = import::table
+        .filter(import::id.eq(id))
+        .filter(import::state.eq("receiving"))
+        .select(import::id)
+        .for_update()
+        .first(conn)
+        .optional()?;
+    Ok(held.is_some())
+}
+
 /// Takes back an import that was not received to its end.
 pub fn drop_receiving(conn: &mut Conn, id: Uuid) -> Result<(), Fault> {
     diesel::sql_query(
@@ -264,7 +277,7 @@ struct Forgotten {
 /// Forgets a part of what became of imports that ended before an instant; answers how many rows that were.
 pub fn forget(conn: &mut Conn, before: DateTime<Utc>) -> Result<i64, Fault> {
     let forgotten: Forgotten = diesel::sql_query(
-        "WITH old AS (SELECT id FROM import WHERE finished_at < $1 AND waiting = 0 ORDER BY finished_at LIMIT 1), \
+        "WITH old AS (SELECT id FROM import WHERE finished_at < $1 AND (waiting = 0 OR dry_run) ORDER BY finished_at LIMIT 1), \
               items AS (DELETE FROM import_item WHERE ctid = ANY (ARRAY( \
                 SELECT i.ctid FROM import_item i JOIN old ON old.id = i.import_id LIMIT 10000)) RETURNING 1), \
               gone AS (DELETE FROM import WHERE id IN (SELECT id FROM old) AND NOT EXISTS (SELECT FROM items) RETURNING 1) \
