@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use chrono::{Days, NaiveDate, Utc};
+use chrono::{Days, NaiveDate};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
+use ricolloca::clock::{Clock, italian_date};
 use ricolloca::db;
 use ricolloca::embedded::{Durability, Options, Server};
 use ricolloca::identifiers::{Sex, synthetic};
@@ -43,7 +44,7 @@ fn main() -> Outcome<()> {
 }
 
 fn measure(service: &Service, url: &str, folder: &std::path::Path, items: usize) -> Outcome<()> {
-    let today = Utc::now().date_naive();
+    let today = italian_date(Clock::System.now());
     // A worker has one action a day, over 200 days.
     let workers = (items / 200).max(500);
     let people: String = (0..workers).map(|number| format!("{}\n", person(number))).collect();

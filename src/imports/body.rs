@@ -23,8 +23,11 @@ pub enum Encoding {
     Zstd,
 }
 
-/// Bytes that are decompressed at a time: at zstd's best they become 32 MiB.
-const PIECE: usize = 1024;
+/// Bytes that are decompressed at a time: at zstd's best they become 2 MiB.
+const PIECE: usize = 64;
+
+/// Bytes that are read at a time where nothing is decompressed.
+const PLAIN: usize = 64 * 1024;
 
 /// The largest window that a zstd frame may ask for, as a power of two: what RFC 8878 recommends every decoder to support.
 const WINDOW_LOG: u32 = 23;
@@ -71,8 +74,7 @@ impl Body {
 
     /// The pieces in which a body is fed.
     pub fn pieces(&self, bytes: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
-        let (length, piece) =
-            (bytes.len(), if matches!(self.decoder, Decoder::Identity(_)) { 64 * PIECE } else { PIECE });
+        let (length, piece) = (bytes.len(), if matches!(self.decoder, Decoder::Identity(_)) { PLAIN } else { PIECE });
         (0..length).step_by(piece).map(move |start| start..length.min(start + piece))
     }
 
@@ -254,7 +256,10 @@ mod tests {
     }
 
     fn zstd(bytes: &[u8]) -> Vec<u8> {
-        zstd::encode_all(bytes, 3).unwrap()
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
     }
 
     const THREE: &str = "\u{feff}{\"type\":\"action\",\"external_id\":\"A-1\",\"data\":{}}\r\n\n  \n{\"type\":\"action\",\"external_id\":\"A-2\",\"delete\":true}\n{broken";

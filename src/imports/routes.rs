@@ -172,7 +172,7 @@ impl Described for Upload {
             "description": "`respond-async` (RFC 7240): 202 also for a small import.", "example": "respond-async",
             "schema": {"type": "string", "maxLength": 200}}));
         let line = operation.schema::<ImportLine>();
-        operation.body_of(&json!({"type": "string", "maxLength": MAX_BYTES, "contentMediaType": MEDIA, "contentSchema": line,
+        operation.body_of(&json!({"type": "string", "minLength": 1, "maxLength": MAX_BYTES, "contentMediaType": MEDIA, "contentSchema": line,
             "description": "One `ImportLine` a line, at most 1 MiB each; 2,000,000 lines and 2 GiB in all, after decompression.",
             "example": "{\"type\":\"cohort\",\"external_id\":\"C-1\",\"delete\":true}\n"}), MEDIA);
         operation.problems(&[Code::MalformedBody, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::Invalid]);

@@ -1,5 +1,6 @@
 //! An import at once, a chunk of a large one, a large one as a whole: what happens in which transaction.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -58,9 +59,9 @@ impl From<Fault> for Failure {
 }
 
 /// Carries out an import in one transaction, with all that is kept of it.
-pub fn at_once(session: &mut Session, at_once: AtOnce, context: &Context) -> Result<Kept, Problem> {
+pub fn at_once(session: &mut Session, at_once: &AtOnce, context: &Context) -> Result<Kept, Problem> {
     for tries in (0..3).rev() {
-        match attempt(session, &at_once, context) {
+        match attempt(session, at_once, context) {
             Ok(kept) => return Ok(kept),
             Err(Failure::Problem(problem)) => {
                 session.roll_back();
@@ -207,6 +208,7 @@ fn sender_or_end(session: &mut Session, import: &Import, context: &Context) -> R
 pub fn chunk(
     session: &mut Session,
     import_id: Uuid,
+    in_hand: &InHand,
     context: &Context,
 ) -> Result<Option<(Option<Kind>, usize)>, Fault> {
     session.begin()?;
@@ -219,15 +221,10 @@ pub fn chunk(
         return Ok(None);
     };
     let Some(caller) = sender_or_end(session, &import, context)? else { return Ok(Some((None, 0))) };
+    in_hand.set(Some((import_id, chunk.number)));
     let mut items = open(session, &import, &chunk.sealed, context)?;
     let mut verdicts = if chunk.failures < FAILURES {
-        let carried_out = apply(session, &caller, &items, context);
-        if let Err(fault) = &carried_out {
-            tracing::warn!(import = %import_id, chunk = chunk.number, %fault, "a chunk could not be carried out");
-            give_up(session, import_id, chunk.number, fault)?;
-            return Ok(Some((None, 0)));
-        }
-        carried_out?
+        apply(session, &caller, &items, context)?
     } else {
         items.iter().map(|item| Verdict::of(item, None)).collect()
     };
@@ -242,6 +239,7 @@ pub fn chunk(
     if !store::count(conn, import.id, &["running"], &Counts::of(&verdicts), Some(context.now()))? {
         // It was cancelled meanwhile: this chunk, too.
         session.roll_back();
+        in_hand.set(None);
         return Ok(Some((None, 0)));
     }
     // The import's row is locked by now: whoever finishes another chunk waits, and sees that this one is gone.
@@ -253,27 +251,32 @@ pub fn chunk(
         }
     }
     session.commit()?;
+    in_hand.set(None);
     Ok(Some((items.first().map(|item| item.kind), items.len())))
 }
 
-/// A chunk failed without an answer: that is noted, so that it is not tried for ever.
-fn give_up(session: &mut Session, import_id: Uuid, number: i32, fault: &Fault) -> Result<(), Fault> {
-    session.note(fault);
-    if session.doomed {
-        return Ok(());
+/// The chunk that a thread has in hand: whoever finds it there afterwards knows that carrying it out failed without an answer.
+pub type InHand = Cell<Option<(Uuid, i32)>>;
+
+/// Notes that carrying out a chunk failed without an answer, so that it is not tried for ever. An import of which not even the
+/// refusals can be kept is given up.
+pub fn note_failure(session: &mut Session, in_hand: &InHand, context: &Context) -> Result<(), Fault> {
+    let Some((import_id, number)) = in_hand.take() else { return Ok(()) };
+    let failures = chunks::failed(&mut session.conn, import_id, number, context.now())?;
+    tracing::warn!(import = %import_id, chunk = number, failures, "a chunk could not be carried out");
+    if failures >= 2 * FAILURES {
+        let end = End { state: "rejected", reason: Some("service_failed"), plan_hash: None };
+        store::end(&mut session.conn, import_id, &end, context.now())?;
+        chunks::remove_all(&mut session.conn, import_id)?;
     }
-    session.roll_back();
-    session.begin()?;
-    chunks::failed(&mut session.conn, import_id, number)?;
-    session.commit()
+    Ok(())
 }
 
 /// The items of a chunk that have no verdict yet.
 fn open(session: &mut Session, import: &Import, sealed: &[u8], context: &Context) -> Result<Vec<Item>, Fault> {
     let Some(mut items) = stage::open(context, import.id, sealed) else {
-        // The secret is checked at the start: this is damage, and nothing that a retry would mend.
-        tracing::error!(import = %import.id, "a chunk cannot be opened");
-        return Ok(Vec::new());
+        // The secret is checked at the start: this is damage, and the import ends as one that the service failed at.
+        return Err(Fault::DeserializationError("a chunk cannot be opened".into()));
     };
     let lines: Vec<i64> = items.iter().map(|item| item.line).collect();
     let judged = items::judged(&mut session.conn, import.id, &lines)?;
@@ -303,36 +306,24 @@ fn later(
 }
 
 /// Carries out an import that is all or nothing, demands a plan, or is a dry run; `false` where another process is at it.
-pub fn whole(session: &mut Session, import_id: Uuid, context: &Context) -> Result<bool, Fault> {
+pub fn whole(session: &mut Session, import_id: Uuid, in_hand: &InHand, context: &Context) -> Result<bool, Fault> {
     if !store::take_whole(&mut session.conn, import_id)? {
         return Ok(false);
     }
-    let result = as_a_whole(session, import_id, context);
+    let result = as_a_whole(session, import_id, in_hand, context);
     if let Err(fault) = &result {
         session.note(fault);
     }
     if !session.doomed {
         if result.is_err() {
             session.roll_back();
-            fail_whole(session, import_id, context)?;
         }
         store::give_back_whole(&mut session.conn, import_id)?;
     }
     result.map(|()| true)
 }
 
-/// An import as a whole failed without an answer: that is noted, and the third time it is given up.
-fn fail_whole(session: &mut Session, import_id: Uuid, context: &Context) -> Result<(), Fault> {
-    let Some(first) = chunks::numbers(&mut session.conn, import_id)?.first().copied() else { return Ok(()) };
-    let failures = chunks::get(&mut session.conn, import_id, first)?.map_or(0, |chunk| chunk.failures);
-    if failures + 1 < FAILURES {
-        return chunks::failed(&mut session.conn, import_id, first);
-    }
-    let end = End { state: "rejected", reason: Some("service_failed"), plan_hash: None };
-    store::end(&mut session.conn, import_id, &end, context.now()).map(drop)
-}
-
-fn as_a_whole(session: &mut Session, import_id: Uuid, context: &Context) -> Result<(), Fault> {
+fn as_a_whole(session: &mut Session, import_id: Uuid, in_hand: &InHand, context: &Context) -> Result<(), Fault> {
     session.begin()?;
     let Some(import) = store::find(&mut session.conn, import_id)?.filter(|import| import.state == "running") else {
         session.roll_back();
@@ -340,7 +331,9 @@ fn as_a_whole(session: &mut Session, import_id: Uuid, context: &Context) -> Resu
     };
     let Some(caller) = sender_or_end(session, &import, context)? else { return Ok(()) };
     let (mut items, mut verdicts, mut again) = (Vec::new(), Vec::new(), Vec::new());
-    for number in chunks::numbers(&mut session.conn, import_id)? {
+    let numbers = chunks::numbers(&mut session.conn, import_id)?;
+    in_hand.set(numbers.first().map(|first| (import_id, *first)));
+    for number in numbers {
         let Some(chunk) = chunks::get(&mut session.conn, import_id, number)? else { continue };
         let opened = open(session, &import, &chunk.sealed, context)?;
         let judged = apply(session, &caller, &opened, context)?;
@@ -365,7 +358,10 @@ fn as_a_whole(session: &mut Session, import_id: Uuid, context: &Context) -> Resu
     let work =
         Work { import: &import, is_new: false, items: &items, verdicts, beforehand: Vec::new(), plan: plan.hash() };
     match conclude(session, work, context) {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            in_hand.set(None);
+            Ok(())
+        }
         Err(Failure::Fault(fault)) => Err(fault),
         Err(Failure::Problem(problem)) => {
             tracing::error!(import = %import_id, %problem, "an import as a whole came to a problem");

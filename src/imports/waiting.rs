@@ -24,13 +24,13 @@ use crate::text;
 /// import failed to make is blamed on that line; what may wait does.
 pub fn blame(conn: &mut Conn, import: &Import, items: &[Item], verdicts: &mut [Verdict]) -> Result<(), Fault> {
     forgive(conn, import, items, verdicts)?;
-    let parents: Vec<(String, String)> = verdicts.iter().filter_map(lacked).collect();
+    let parents: Vec<Name> = verdicts.iter().filter_map(lacked).collect();
     let named: Vec<(&str, &str)> = parents.iter().map(|(kind, name)| (kind.as_str(), name.as_str())).collect();
-    let before: HashMap<(String, String), i64> = items::failed(conn, import.id, import.organisation_id, &named)?
+    let before: HashMap<Name, i64> = items::failed(conn, import.id, import.organisation_id, &named)?
         .into_iter()
         .map(|failed| ((failed.kind, failed.external_id), failed.root))
         .collect();
-    let here: HashMap<(String, String), (i64, Option<(String, String)>)> = verdicts
+    let here: HashMap<Name, (i64, Option<Name>)> = verdicts
         .iter()
         .filter(|verdict| verdict.effect == Effect::Refused)
         .filter_map(|verdict| {
@@ -72,7 +72,10 @@ pub fn blame(conn: &mut Conn, import: &Import, items: &[Item], verdicts: &mut [V
     Ok(())
 }
 
-fn lacked(verdict: &Verdict) -> Option<(String, String)> {
+/// Kind of record, and the sender's name for it.
+type Name = (String, String);
+
+fn lacked(verdict: &Verdict) -> Option<Name> {
     let reference = verdict.lacks().filter(|_| verdict.effect == Effect::Refused)?;
     Some((reference.kind.clone(), reference.external_id.clone()?))
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::run::{self, AtOnce, Kept};
+use super::run::{self, AtOnce, InHand, Kept};
 use super::store::{self, chunks};
 use super::waiting;
 use crate::batch::Context;
@@ -22,8 +22,8 @@ use crate::error::{Code, Problem};
 use crate::kind::Kind;
 use crate::text;
 
-/// Small imports that may wait: they wait in memory.
-const QUEUE: usize = 16;
+/// Tasks that may wait. Of small imports, which wait in memory, there are no more than places.
+const QUEUE: usize = 256;
 
 /// Imports that are received at the same time: each takes some memory.
 const PLACES: usize = 16;
@@ -189,6 +189,7 @@ enum Next {
 impl Shared {
     fn work(&self) {
         let mut session: Option<Session> = None;
+        let in_hand = InHand::default();
         let mut idle = false;
         loop {
             let task = match self.next(idle) {
@@ -196,7 +197,7 @@ impl Shared {
                 Next::Task(task) => Some(task),
                 Next::Nothing => None,
             };
-            let opened = match session.take().filter(|session| !session.doomed) {
+            let mut opened = match session.take().filter(|session| !session.doomed) {
                 Some(session) => session,
                 None => match Session::connect(&self.url) {
                     Ok(session) => session,
@@ -211,8 +212,7 @@ impl Shared {
                 },
             };
             // A panic is a fault of ours; its connection is closed, which takes back what it had begun.
-            let mut opened = opened;
-            match catch_unwind(AssertUnwindSafe(|| self.step(&mut opened, task))) {
+            match catch_unwind(AssertUnwindSafe(|| self.step(&mut opened, task, &in_hand))) {
                 Ok(worked) => {
                     idle = !worked;
                     session = Some(opened);
@@ -248,10 +248,10 @@ impl Shared {
     }
 
     /// Does one thing; whether there was one to be done.
-    fn step(&self, session: &mut Session, task: Option<Task>) -> bool {
+    fn step(&self, session: &mut Session, task: Option<Task>, in_hand: &InHand) -> bool {
         match task {
             Some(Task::AtOnce(import, reply)) => {
-                let result = run::at_once(session, *import, &self.context);
+                let result = run::at_once(session, &import, &self.context);
                 // A sender that hung up asks again with its key.
                 let _ = reply.send(result);
                 return true;
@@ -264,7 +264,9 @@ impl Shared {
             }
             Some(Task::Wake) | None => {}
         }
-        match self.look_around(session) {
+        let result =
+            run::note_failure(session, in_hand, &self.context).and_then(|()| self.look_around(session, in_hand));
+        match result {
             Ok(worked) => worked,
             Err(fault) => {
                 tracing::warn!(%fault, "imports could not be carried on");
@@ -277,16 +279,24 @@ impl Shared {
         }
     }
 
-    fn look_around(&self, session: &mut Session) -> Result<bool, Fault> {
-        self.upkeep(session)?;
+    fn look_around(&self, session: &mut Session, in_hand: &InHand) -> Result<bool, Fault> {
+        // What is wrong with it must not keep imports from being carried out.
+        if let Err(fault) = self.upkeep(session) {
+            tracing::warn!(%fault, "lines that wait could not be looked at");
+            session.note(&fault);
+            if session.doomed {
+                return Err(fault);
+            }
+            session.roll_back();
+        }
         for (id, whole) in chunks::open(&mut session.conn)? {
             let worked = if whole {
                 match self.whole.try_lock() {
-                    Ok(_held) => run::whole(session, id, &self.context)?,
+                    Ok(_held) => run::whole(session, id, in_hand, &self.context)?,
                     Err(_) => false,
                 }
             } else {
-                self.chunk(session, id)?
+                self.chunk(session, id, in_hand)?
             };
             if worked {
                 return Ok(true);
@@ -295,11 +305,15 @@ impl Shared {
         Ok(false)
     }
 
-    fn chunk(&self, session: &mut Session, id: Uuid) -> Result<bool, Fault> {
-        let Some((kind, items)) = run::chunk(session, id, &self.context)? else { return Ok(false) };
+    fn chunk(&self, session: &mut Session, id: Uuid, in_hand: &InHand) -> Result<bool, Fault> {
+        let Some((kind, items)) = run::chunk(session, id, in_hand, &self.context)? else { return Ok(false) };
         let tables = kind.map(|kind| self.growth.lock().unwrap_or_else(PoisonError::into_inner).note(kind, items));
-        if let Some(tables) = tables.filter(|tables| !tables.is_empty()) {
-            session.analyze(tables)?;
+        // Without it the plans are what they are.
+        if let Some(tables) = tables.filter(|tables| !tables.is_empty())
+            && let Err(fault) = session.analyze(tables)
+        {
+            tracing::warn!(%fault, "PostgreSQL could not look at tables that have grown");
+            session.note(&fault);
         }
         Ok(true)
     }

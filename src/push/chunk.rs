@@ -15,7 +15,7 @@ pub struct Chunk {
     /// The lines, compressed.
     pub body: Vec<u8>,
     /// Names the content and how it is sent: equal for the same again.
-    pub key: String,
+    pub digest: String,
     /// Bytes of the input up to its end.
     pub read_to: u64,
     names: Vec<Arc<str>>,
@@ -68,6 +68,7 @@ impl Chunks {
     /// The next chunk.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, Failure> {
         let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).map_err(unlikely)?;
+        encoder.include_checksum(true).map_err(unlikely)?;
         let mut digest = Sha256::new();
         digest.update(self.scope.as_bytes());
         let (mut places, mut bytes) = (Vec::new(), 0);
@@ -84,9 +85,18 @@ impl Chunks {
             return Ok(None);
         }
         let body = encoder.finish().map_err(unlikely)?;
-        let key = digest.finalize().iter().fold(String::from("push-"), |text, byte| text + &format!("{byte:02x}"));
-        Ok(Some(Chunk { body, key, read_to: self.source.bytes_read(), names: self.source.names().to_vec(), places }))
+        Ok(Some(Chunk {
+            body,
+            digest: hexadecimal(&digest.finalize()),
+            read_to: self.source.bytes_read(),
+            names: self.source.names().to_vec(),
+            places,
+        }))
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn unlikely(error: std::io::Error) -> Failure {

@@ -84,8 +84,8 @@ impl Client {
         Ok(token.to_owned())
     }
 
-    /// Sends a chunk, follows the import to its end, and answers its report. `tell` is told how many items are done.
-    pub fn send(&mut self, chunk: &Chunk, tell: impl Fn(i64)) -> Result<Value, Failure> {
+    /// Sends a chunk under a key, follows the import to its end, and answers its report. `tell` is told how many items are done.
+    pub fn send(&mut self, chunk: &Chunk, key: &str, tell: impl Fn(i64)) -> Result<Value, Failure> {
         let url = format!("{}/v1/imports?{}", self.url, self.query);
         let (status, answer) = self.authorized(|agent, token| {
             agent
@@ -93,7 +93,7 @@ impl Client {
                 .header("authorization", token)
                 .header("content-type", "application/x-ndjson")
                 .header("content-encoding", "zstd")
-                .header("idempotency-key", &chunk.key)
+                .header("idempotency-key", key)
                 .send(&chunk.body)
         })?;
         match status.as_u16() {

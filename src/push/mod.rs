@@ -52,10 +52,10 @@ pub struct Push {
     /// Lines that are sent together.
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
     pub chunk_lines: u32,
-    /// Where it is kept what was sent already; beside the input where nothing is said.
+    /// Where it is kept what was sent already, until everything is; beside the input where nothing is said.
     #[arg(long)]
     pub journal: Option<PathBuf>,
-    /// Send everything, also what was sent already. It does no harm: what has not changed is not changed.
+    /// Send everything, also what a run that was killed had sent already.
     #[arg(long)]
     pub restart: bool,
     /// File for the report, as JSON.
@@ -110,7 +110,7 @@ fn attempt(push: &Push) -> Result<Summary, Failure> {
     let secret = secret(push)?;
     let mut client = Client::new(push, secret)?;
     let journal = push.journal.clone().unwrap_or_else(|| beside(&push.input));
-    let mut journal = if push.restart { Journal::empty(journal) } else { Journal::open(journal)? };
+    let mut journal = if push.restart || push.dry_run { Journal::empty(journal) } else { Journal::open(journal)? };
     client.login()?;
 
     let whole = push.dry_run || push.mode == Mode::Atomic;
@@ -123,22 +123,29 @@ fn attempt(push: &Push) -> Result<Summary, Failure> {
         if whole && (number > 0 || chunks.has_more()?) {
             return Err(Failure::Input(format!("an atomic import or a dry run has at most {WHOLE} lines")));
         }
-        number += 1;
-        let report = match journal.report(&chunk.key) {
-            Some(report) => report.clone(),
+        // A dry run has no effect that would have to be remembered, and its answer is good for now.
+        let known = if push.dry_run { None } else { journal.report(number, &chunk.digest) };
+        let report = match known {
+            Some(report) => report,
             None => {
-                let report = client.send(&chunk, |done| progress.within(&chunk, done))?;
-                // A dry run has no effect that would have to be remembered.
                 if !push.dry_run {
-                    journal.note(&chunk.key, &report)?;
+                    journal.begin()?;
+                }
+                let report = client.send(&chunk, &journal.key(&chunk.digest), |done| progress.within(&chunk, done))?;
+                if !push.dry_run {
+                    journal.note(&chunk.digest, &report)?;
                 }
                 report
             }
         };
+        number += 1;
         summary.add(&report, &chunk);
         progress.done(&chunk, &summary);
     }
     progress.finish();
+    if !push.dry_run {
+        journal.finish()?;
+    }
     summary.print(push.dry_run).map_err(|error| Failure::File("standard output".to_owned(), error))?;
     if let Some(file) = &push.report {
         std::fs::write(file, summary.to_json()).map_err(|error| Failure::File(file.display().to_string(), error))?;

@@ -96,7 +96,7 @@ fn what_comes_in_any_order_is_carried_out_in_that_of_its_references() {
     assert_eq!(world.operator.changes().iter().filter(|change| change["id"] == worker).count(), 1);
 
     // Something else says which fields.
-    let mut changed = items.clone();
+    let mut changed = items;
     changed[1]["data"]["name"] = json!("Altro gruppo");
     let report = send(&world.operator, "", &changed).expect(200).json();
     assert_eq!((&report["items"]["changed"], &report["items"]["unchanged"]), (&json!(1), &json!(4)));

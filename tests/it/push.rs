@@ -70,7 +70,7 @@ fn proxy(target: &str, cut: impl Fn(usize) -> bool + Send + Sync + 'static) -> S
 }
 
 #[test]
-fn a_file_is_pushed_and_pushing_it_again_sends_nothing() {
+fn a_file_is_pushed_and_pushing_it_again_changes_nothing() {
     let world = World::new();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("all.ndjson");
@@ -78,17 +78,20 @@ fn a_file_is_pushed_and_pushing_it_again_sends_nothing() {
     let text = told(&push(&world.service.url, &file, &["--chunk-lines", "1200"]), 0);
     assert!(text.contains("2500 read, 2500 created"), "{text}");
     assert_eq!(world.operator.all("/v1/imports").len(), 3);
-    // What is in the journal is not sent; what was added is.
-    let mut more = partnerships(&world, 0..2500);
-    more.extend(partnerships(&world, 2500..2600));
-    std::fs::write(&file, lines(&more)).unwrap();
-    let text = told(&push(&world.service.url, &file, &["--chunk-lines", "1200"]), 0);
-    assert!(text.contains("2600 read, 2600 created"), "{text}");
-    assert_eq!(world.operator.all("/v1/imports").len(), 4, "only the last chunk was sent");
-    // Without the journal the keys are known still.
-    std::fs::remove_file(folder.path().join("all.ndjson.pushed.json")).unwrap();
-    told(&push(&world.service.url, &file, &["--chunk-lines", "1200"]), 0);
-    assert_eq!(world.operator.all("/v1/imports").len(), 4);
+    assert!(!folder.path().join("all.ndjson.pushed.json").exists(), "nothing is left to go on with");
+    // Another run sends everything again, and changes what has changed.
+    let text = told(&push(&world.service.url, &file, &[]), 0);
+    assert!(text.contains("2500 read, 2500 unchanged"), "{text}");
+    // Something else, and then the first again: it is carried out again.
+    let mut more = partnerships(&world, 0..2600);
+    more[7]["data"]["title"] = json!("Another title");
+    for changed in 1..=2 {
+        std::fs::write(&file, lines(&more)).unwrap();
+        let text = told(&push(&world.service.url, &file, &["--chunk-lines", "1200"]), 0);
+        assert!(text.contains("1 changed"), "{changed}: {text}");
+        more[7] = partnerships(&world, 7..8).remove(0);
+    }
+    more = partnerships(&world, 0..2600);
     // Compressed, and as other chunks: nothing changes.
     let packed = folder.path().join("all.ndjson.zst");
     std::fs::write(&packed, zstd::encode_all(lines(&more).as_bytes(), 1).unwrap()).unwrap();
@@ -124,6 +127,9 @@ fn what_is_refused_is_told_by_its_cause_and_its_line_in_the_file() {
     participant["tax_code"] = json!(worker(2).replace('A', "B"));
     participant.as_object_mut().unwrap().remove("external_id");
     let mut items = partnerships(&world, 1..2);
+    let member = json!({"partnership": {"external_id": "P-1"}, "organisation": {"id": world.operators[0]},
+        "category": "accredited_operator", "joined_on": "2012-07-01", "own_resources_cents": 1});
+    items.push(write("member", "M-1", &member));
     items.push(write("cohort", "C-1", &cohort("Gruppo")));
     items.push(write("participant", "W-1", &participant));
     items.extend((2..8).map(|number| {
@@ -134,12 +140,10 @@ fn what_is_refused_is_told_by_its_cause_and_its_line_in_the_file() {
     let report = folder.path().join("report.json");
     let text = told(&push(&world.service.url, &file, &["--chunk-lines", "4", "--report", report.to_str().unwrap()]), 1);
     assert!(text.contains("6 items") && text.contains("vendor"), "{text}");
-    assert!(text.contains(":5 cohort C-2"), "{text}");
+    assert!(text.contains(":6 cohort C-2"), "{text}");
     assert!(!text.contains(&worker(1)[..6]) && !text.contains("Mario"), "nothing of the content is told: {text}");
     let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
     assert_eq!(report["items"]["refused"], 7, "{report:#}");
-    let journal = std::fs::read_to_string(folder.path().join("all.ndjson.pushed.json")).unwrap();
-    assert!(!journal.contains("Mario") && !journal.contains("secret"), "{journal}");
 }
 
 #[test]
@@ -152,6 +156,13 @@ fn tables_of_a_directory_are_pushed_parents_first() {
         &format!(
             "\u{feff}external_id;call.id;title;provinces.0;starts_on;ends_on;budget_cents;requested_cents\r\nP-1;{};Rete; MI;2012-09-01;2013-09-30;20000000;15000000\r\n",
             world.call
+        ),
+    );
+    put(
+        "members.csv",
+        &format!(
+            "external_id,partnership.external_id,organisation.id,category,joined_on,own_resources_cents\nM-1,P-1,{},accredited_operator,2012-07-01,1\n",
+            world.operators[0]
         ),
     );
     put(
@@ -170,7 +181,7 @@ fn tables_of_a_directory_are_pushed_parents_first() {
         ),
     );
     let text = told(&push(&world.service.url, folder.path(), &[]), 0);
-    assert!(text.contains("3 read, 3 created"), "{text}");
+    assert!(text.contains("4 read, 4 created"), "{text}");
     assert_eq!(world.operator.all("/v1/participants")[0]["birth_year"], 1970);
     assert_eq!(world.operator.all("/v1/cohorts")[0]["name"], "Gruppo, primo");
     put("cohorts.csv", "external_id,naem\nC-1,x\n");
@@ -201,4 +212,35 @@ fn a_dry_run_changes_nothing_and_what_cannot_be_done_is_said() {
         std::fs::write(folder.path().join("all.txt"), "").unwrap();
         told(&push(&world.service.url, &folder.path().join(input), more), 2);
     }
+}
+
+#[test]
+fn one_that_is_killed_goes_on_where_it_was() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.ndjson");
+    std::fs::write(&file, lines(&partnerships(&world, 0..400))).unwrap();
+    let journal = folder.path().join("all.ndjson.pushed.json");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ricolloca"))
+        .args(["push", file.to_str().unwrap(), "--url", &world.service.url, "--client-id", "operator-1"])
+        .args(["--chunk-lines", "20"])
+        .env("RICOLLOCA_CLIENT_SECRET", "secret")
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = std::time::Instant::now();
+    while !journal.exists() {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "nothing is sent");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let kept = std::fs::read_to_string(&journal).unwrap();
+    assert!(!kept.contains("Partnership P") && !kept.contains("secret"), "{kept}");
+    let before = world.operator.all("/v1/imports").len();
+    assert!((0..20).contains(&before), "{before} imports: it was killed too early or too late");
+    let text = told(&push(&world.service.url, &file, &["--chunk-lines", "20"]), 0);
+    assert!(text.contains("400 read, 400 created"), "{text}");
+    assert_eq!(world.operator.all("/v1/imports").len(), 20, "what was sent is not sent again");
 }

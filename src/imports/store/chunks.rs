@@ -1,5 +1,6 @@
 //! The chunks of imports, and the names in those that are being received.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Text, Uuid as SqlUuid};
 use uuid::Uuid;
@@ -96,12 +97,16 @@ pub fn remove_leftovers(conn: &mut Conn) -> Result<(), Fault> {
     .map(drop)
 }
 
-/// Notes that carrying out a chunk failed without an answer.
-pub fn failed(conn: &mut Conn, import_id: Uuid, number: i32) -> Result<(), Fault> {
-    diesel::update(import_chunk::table.find((import_id, number)))
+/// Notes that carrying out a chunk failed without an answer; answers how often it has. Its import was served all the same: the
+/// others come first now.
+pub fn failed(conn: &mut Conn, import_id: Uuid, number: i32, now: DateTime<Utc>) -> Result<i32, Fault> {
+    diesel::update(import::table.find(import_id)).set(import::served_at.eq(now)).execute(conn)?;
+    let failures: Option<i32> = diesel::update(import_chunk::table.find((import_id, number)))
         .set(import_chunk::failures.eq(import_chunk::failures + 1))
-        .execute(conn)
-        .map(drop)
+        .returning(import_chunk::failures)
+        .get_result(conn)
+        .optional()?;
+    Ok(failures.unwrap_or_default())
 }
 
 /// Notes the names in a part of an import.
