@@ -20,6 +20,7 @@ use crate::members::model::Member;
 use crate::organisations::model::Organisation;
 use crate::organisations::refs::OrganisationRef;
 use crate::participants::Participants;
+use crate::participants::model::Participant;
 use crate::partnerships::Partnerships;
 use crate::partnerships::model::Partnership;
 
@@ -79,9 +80,11 @@ pub fn resolve(conn: &mut Conn, changes: &[(&Caller, &Change<'_, Actions>)]) -> 
     let each = |reference: fn(&ActionInput) -> Option<&Ref>| -> Vec<(&Caller, Option<&Ref>)> {
         written.iter().map(|(caller, input)| (*caller, input.and_then(reference))).collect()
     };
-    let partnerships = refs::resolve::<Partnerships>(conn, &each(|input| Some(&input.partnership)))?;
-    let cohorts = refs::resolve::<Cohorts>(conn, &each(|input| input.cohort.as_ref()))?;
-    let rectified = refs::resolve::<Actions>(conn, &each(|input| input.rectifies.as_ref()))?;
+    let partnerships =
+        refs::resolve_to::<Partnerships, _>(conn, &each(|input| Some(&input.partnership)), |found| found.meta.id)?;
+    let cohorts = refs::resolve_to::<Cohorts, _>(conn, &each(|input| input.cohort.as_ref()), |found| found.meta.id)?;
+    let rectified =
+        refs::resolve_to::<Actions, _>(conn, &each(|input| input.rectifies.as_ref()), |found| found.meta.id)?;
     let performers: Vec<(&Caller, Option<&OrganisationRef>)> =
         written.iter().map(|(caller, input)| (*caller, input.and_then(|input| input.performer.as_ref()))).collect();
     let performers = crate::organisations::refs::resolve(conn, &performers)?;
@@ -92,28 +95,22 @@ pub fn resolve(conn: &mut Conn, changes: &[(&Caller, &Change<'_, Actions>)]) -> 
             attendance.iter().map(|attendance| (*caller, Some(&attendance.participant)))
         })
         .collect();
-    let mut attendees = refs::resolve::<Participants>(conn, &attendees)?.into_iter();
+    let attendee = |found: &Participant| Attendee { id: found.meta.id, worker_index: found.worker_index.clone() };
+    let mut attendees = refs::resolve_to::<Participants, _>(conn, &attendees, attendee)?.into_iter();
 
     let found = partnerships.into_iter().zip(cohorts).zip(rectified).zip(performers);
     Ok(written
         .iter()
         .zip(found)
         .map(|((caller, input), (((partnership, cohort), rectified), performer))| Refs {
-            partnership: partnership.map(|partnership| partnership.meta.id),
-            cohort: cohort.map(|cohort| cohort.meta.id),
+            partnership,
+            cohort,
             performer: match input {
                 Some(input) if input.performer.is_none() => Some(caller.organisation),
                 _ => performer.map(|performer| performer.meta.id),
             },
-            attendees: attendees
-                .by_ref()
-                .take(input.map_or(0, |input| input.attendance.len()))
-                .map(|participant| {
-                    let participant = participant?;
-                    Some(Attendee { id: participant.meta.id, worker_index: participant.worker_index })
-                })
-                .collect(),
-            rectifies: rectified.map(|rectified| rectified.meta.id),
+            attendees: attendees.by_ref().take(input.map_or(0, |input| input.attendance.len())).collect(),
+            rectifies: rectified,
         })
         .collect())
 }
@@ -224,10 +221,8 @@ impl Facts {
         if matches!(draft.change, Change::Act(_)) || draft.before.as_ref() == Some(record) {
             return;
         }
-        if draft.before.is_some() {
-            for attended in self.attended.values_mut() {
-                attended.retain(|attended| attended.action_id != record.meta.id);
-            }
+        if let Some(before) = &draft.before {
+            self.release(before);
         }
         if record.meta.deleted_at.is_some() || !status::of(record.status).live || self.is_rectified(record.meta.id) {
             return;
@@ -246,6 +241,21 @@ impl Facts {
                 to_on,
                 minutes: attendance.minutes,
             });
+        }
+    }
+
+    /// Gives back the time that an action took so far.
+    fn release(&mut self, action: &Action) {
+        let others = |one: &Attended| one.action_id != action.meta.id;
+        for attendance in action.attendance.iter() {
+            let Some(worker) = self.workers.get(&attendance.participant_id) else {
+                // Not locked with the others: which worker it is, is not known here.
+                self.attended.values_mut().for_each(|attended| attended.retain(others));
+                return;
+            };
+            if let Some(attended) = self.attended.get_mut(&worker.index) {
+                attended.retain(others);
+            }
         }
     }
 

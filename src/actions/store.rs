@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Bool, Bytea, Date, Int4, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
@@ -239,21 +241,63 @@ pub fn insert_attendance(conn: &mut Conn, attends: &[Attends<'_>]) -> Result<(),
     if attends.is_empty() {
         return Ok(());
     }
-    diesel::sql_query(
-        "INSERT INTO attendance (action_id, participant_id, worker_index, kind, financing, from_on, to_on, minutes) \
-         SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind::<Array<SqlUuid>, _>(attends.iter().map(|one| one.action.meta.id).collect::<Vec<_>>())
-    .bind::<Array<SqlUuid>, _>(attends.iter().map(|one| one.participant).collect::<Vec<_>>())
-    .bind::<Array<Bytea>, _>(attends.iter().map(|one| one.worker_index).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(attends.iter().map(|one| one.action.kind.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(attends.iter().map(|one| one.action.financing.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Date>, _>(attends.iter().map(|one| one.action.period().0).collect::<Vec<_>>())
-    .bind::<Array<Date>, _>(attends.iter().map(|one| one.action.period().1).collect::<Vec<_>>())
-    .bind::<Array<Int4>, _>(attends.iter().map(|one| one.minutes).collect::<Vec<_>>())
-    .execute(conn)
-    .map(drop)
+    let insert = InsertAttendance {
+        actions: attends.iter().map(|one| one.action.meta.id).collect(),
+        participants: attends.iter().map(|one| one.participant).collect(),
+        workers: attends.iter().map(|one| one.worker_index).collect(),
+        kinds: attends.iter().map(|one| one.action.kind.as_str()).collect(),
+        financing: attends.iter().map(|one| one.action.financing.as_str()).collect(),
+        from: attends.iter().map(|one| one.action.period().0).collect(),
+        to: attends.iter().map(|one| one.action.period().1).collect(),
+        minutes: attends.iter().map(|one| one.minutes).collect(),
+    };
+    insert.execute(conn).map(drop)
 }
+
+/// A statement of its own, since those of `sql_query` are parsed and planned each time.
+struct InsertAttendance<'a> {
+    actions: Vec<Uuid>,
+    participants: Vec<Uuid>,
+    workers: Vec<&'a [u8]>,
+    kinds: Vec<&'a str>,
+    financing: Vec<&'a str>,
+    from: Vec<NaiveDate>,
+    to: Vec<NaiveDate>,
+    minutes: Vec<i32>,
+}
+
+impl QueryId for InsertAttendance<'_> {
+    type QueryId = InsertAttendance<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl QueryFragment<Pg> for InsertAttendance<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT INTO attendance (action_id, participant_id, worker_index, kind, financing, from_on, to_on, minutes) \
+             SELECT * FROM UNNEST(",
+        );
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.actions)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.participants)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Bytea>, _>(&self.workers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.kinds)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.financing)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Date>, _>(&self.from)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Date>, _>(&self.to)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Int4>, _>(&self.minutes)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl RunQueryDsl<Conn> for InsertAttendance<'_> {}
 
 /// Writes the attendance of these actions anew, from what they say now. An action that does not count, or that a
 /// rectification has taken the place of, keeps none. The period is that of `ActionInput::period`.

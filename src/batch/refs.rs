@@ -66,6 +66,15 @@ impl Ref {
 
 /// Finds the records that callers refer to; `None` where there is none, or none that the caller may see.
 pub fn resolve<R: Kept>(conn: &mut Conn, asked: &[(&Caller, Option<&Ref>)]) -> Result<Vec<Option<R::Record>>, Fault> {
+    resolve_to::<R, _>(conn, asked, Clone::clone)
+}
+
+/// The same, where only a part of each record is wanted: many may refer to one, and a whole copy for each is dear.
+pub fn resolve_to<R: Kept, T>(
+    conn: &mut Conn,
+    asked: &[(&Caller, Option<&Ref>)],
+    part: impl Fn(&R::Record) -> T,
+) -> Result<Vec<Option<T>>, Fault> {
     let keys: Vec<ExternalKey> = asked
         .iter()
         .filter_map(|(caller, reference)| {
@@ -90,7 +99,7 @@ pub fn resolve<R: Kept>(conn: &mut Conn, asked: &[(&Caller, Option<&Ref>)]) -> R
         })
         .collect();
     let callers: Vec<&Caller> = asked.iter().map(|(caller, _)| *caller).collect();
-    visible::<R>(conn, &callers, &ids)
+    visible_parts::<R, _>(conn, &callers, &ids, part)
 }
 
 /// The records of these ids that the callers may see, in the same order.
@@ -99,6 +108,15 @@ pub fn visible<R: Kept>(
     callers: &[&Caller],
     ids: &[Option<Uuid>],
 ) -> Result<Vec<Option<R::Record>>, Fault> {
+    visible_parts::<R, _>(conn, callers, ids, Clone::clone)
+}
+
+fn visible_parts<R: Kept, T>(
+    conn: &mut Conn,
+    callers: &[&Caller],
+    ids: &[Option<Uuid>],
+    part: impl Fn(&R::Record) -> T,
+) -> Result<Vec<Option<T>>, Fault> {
     let mut wanted: Vec<Uuid> = ids.iter().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -119,7 +137,7 @@ pub fn visible<R: Kept>(
                 (Some(organisation), Some(partnership)) => sights.contains(&(organisation, partnership)),
                 _ => true,
             };
-            seen.then(|| record.clone())
+            seen.then(|| part(record))
         })
         .collect())
 }

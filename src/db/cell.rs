@@ -1,8 +1,13 @@
 //! How the fields of a model are kept in columns, so that models need not know the database.
 
+use std::io::Write as _;
 use std::ops::{Deref, DerefMut};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, IsNull, Output, ToSql};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -90,15 +95,40 @@ impl<T> DerefMut for Json<T> {
     }
 }
 
+/// JSON as it goes to the database and comes from it: written and read once, not by way of a tree.
+#[derive(Clone, Debug, AsExpression, FromSqlRow)]
+#[diesel(sql_type = types::Jsonb)]
+pub struct JsonText(Vec<u8>);
+
+/// The version of the format in which PostgreSQL exchanges `jsonb`; the text follows.
+const JSONB: u8 = 1;
+
+impl ToSql<types::Jsonb, Pg> for JsonText {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(&[JSONB])?;
+        out.write_all(&self.0)?;
+        Ok(IsNull::No)
+    }
+}
+
+impl FromSql<types::Jsonb, Pg> for JsonText {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        match value.as_bytes() {
+            [JSONB, text @ ..] => Ok(Self(text.to_vec())),
+            _ => Err("jsonb of an unknown version".into()),
+        }
+    }
+}
+
 impl<T: Serialize + DeserializeOwned> Cell for Json<T> {
     type Sql = types::Jsonb;
-    type Stored = serde_json::Value;
-    fn store(&self) -> serde_json::Value {
-        // Our own models have string keys and finite numbers only, so this cannot fail; null would break NOT NULL, not lie.
-        serde_json::to_value(&self.0).unwrap_or_default()
+    type Stored = JsonText;
+    fn store(&self) -> JsonText {
+        // Our own models have string keys and finite numbers only, so this cannot fail; null would tell nothing, not lie.
+        JsonText(serde_json::to_vec(&self.0).unwrap_or_else(|_| b"null".to_vec()))
     }
-    fn load(stored: serde_json::Value) -> Result<Self, CellError> {
-        Ok(Self(serde_json::from_value(stored)?))
+    fn load(stored: JsonText) -> Result<Self, CellError> {
+        Ok(Self(serde_json::from_slice(&stored.0)?))
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::Text;
 use ricolloca::db::constraints::{BACKSTOPS, CONSTRAINTS};
 use ricolloca::db::migrate;
@@ -103,6 +104,65 @@ fn generate(conn: &mut PgConnection) -> String {
     }
     text.push_str(");\n");
     text
+}
+
+/// Actions have no foreign keys: their statements check the same.
+#[test]
+fn what_an_action_refers_to_is_there_and_stays() {
+    let mut conn = Database::new().connect();
+    let mut tell = |statement: &str| match diesel::sql_query(statement).execute(&mut conn) {
+        Ok(_) => String::new(),
+        Err(Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, info)) => {
+            info.constraint_name().unwrap_or_default().to_owned()
+        }
+        Err(error) => error.to_string(),
+    };
+    let id = |number: u32| format!("'{number:08}-0000-7000-8000-000000000000'");
+    let head = "version, created_at, updated_at";
+    let one = "1, now(), now()";
+    let organisation = id(1);
+    for statement in [
+        format!(
+            "INSERT INTO organisation (id, {head}, source_organisation_id, tax_code, name) VALUES ({organisation}, {one}, {organisation}, 't', 'n')"
+        ),
+        format!(
+            "INSERT INTO call (id, {head}, source_organisation_id, code, title, allocation_cents, applications_from, applications_to, activities_from, activities_to, \
+                reporting_deadline, rules) VALUES ({}, {one}, {organisation}, 'c', 't', 1, now(), now(), now(), now(), now(), '{{}}')",
+            id(2)
+        ),
+        format!(
+            "INSERT INTO partnership (id, {head}, source_organisation_id, call_id, lead_organisation_id, title, provinces, starts_on, ends_on, budget_cents, \
+                requested_cents, state) VALUES ({}, {one}, {organisation}, {}, {organisation}, 't', '[]', now(), now(), 1, 1, 'active')",
+            id(3),
+            id(2)
+        ),
+    ] {
+        assert_eq!(tell(&statement), "");
+    }
+    let nobody = id(9);
+    let action = |own: &str, [source, partnership, cohort, performer, rectifies]: [&str; 5]| {
+        format!(
+            "INSERT INTO action (id, {head}, source_organisation_id, partnership_id, cohort_id, performer_organisation_id, rectifies_id, kind, mode, status, \
+                planned_on, minutes, financing, attendance, deliverables, cost_lines, details, requested_cents) \
+             VALUES ({own}, {one}, {source}, {partnership}, {cohort}, {performer}, {rectifies}, 'k', 'm', 's', now(), 1, 'f', '[]', '[]', '[]', '{{}}', 0)"
+        )
+    };
+    let whole = [organisation.as_str(), &id(3), "NULL", &organisation, "NULL"];
+    assert_eq!(tell(&action(&id(4), whole)), "");
+    let rectifying = [whole[0], whole[1], whole[2], whole[3], &id(4)];
+    assert_eq!(tell(&action(&id(5), rectifying)), "");
+    for (place, name) in ["source", "partnership", "cohort", "performer", "rectifies"].iter().enumerate() {
+        let mut broken = whole;
+        broken[place] = &nobody;
+        assert_eq!(tell(&action(&id(6), broken)), format!("action_{name}_fk"));
+    }
+    let change = |column: &str| format!("UPDATE action SET {column} = {nobody} WHERE id = {}", id(4));
+    assert_eq!(tell(&change("partnership_id")), "action_partnership_fk");
+    assert_eq!(tell(&change("cohort_id")), "action_cohort_fk");
+    for table in ["organisation", "partnership", "cohort", "participant", "action"] {
+        assert_eq!(tell(&format!("UPDATE {table} SET id = {nobody}")), format!("the id of {table} does not change"));
+        assert_eq!(tell(&format!("DELETE FROM {table}")), format!("DELETE of {table} would lose events"));
+    }
 }
 
 #[test]
