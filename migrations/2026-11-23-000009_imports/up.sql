@@ -116,3 +116,13 @@ CREATE UNLOGGED TABLE import_name (
     line        bigint NOT NULL
 );
 CREATE INDEX import_name_ix ON import_name (import_id, kind, external_id);
+
+-- What was deleted, by name: a line that waits does not bring it back.
+CREATE INDEX organisation_deleted_ix ON organisation (external_id, source_organisation_id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX call_deleted_ix ON call (external_id, source_organisation_id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX partnership_deleted_ix ON partnership (external_id, source_organisation_id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX member_deleted_ix ON member (external_id, source_organisation_id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX cohort_deleted_ix ON cohort (external_id, source_organisation_id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX participant_deleted_ix ON participant (external_id, source_organisation_id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX action_deleted_ix ON action (external_id, source_organisation_id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX outcome_deleted_ix ON outcome (external_id, source_organisation_id) WHERE deleted_at IS NOT NULL;

@@ -246,7 +246,9 @@ async fn send(
         wait_days: stated.wait_days.unwrap_or(WAIT_DAYS),
         respond_async: upload.respond_async,
     };
-    let (client, asked) = (caller.client_id.clone(), format!("{options:?}"));
+    // Whether the sender waits makes no other import of it.
+    let asked = format!("{:?}", Options { respond_async: false, ..options.clone() });
+    let client = caller.client_id.clone();
     let digest = |body: &[u8]| key.over(&client, &[asked.as_bytes(), body].concat());
     let received =
         receive(permit.database(), permit.imports(), caller.clone(), options, upload.encoding, upload.payload, digest);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt as _};
 use sha2::{Digest as _, Sha256};
@@ -98,6 +98,12 @@ impl Sent {
 /// How long a sender may be silent within a body.
 const SILENCE: Duration = Duration::from_secs(30);
 
+/// A sender that is slower than this for long keeps a place from others.
+const SLOWEST_BYTES_PER_SECOND: u64 = 500;
+
+/// Seconds that every sender has.
+const GRACE: u64 = 60;
+
 /// Receives an import and carries it out, or has it carried out; `true` where that is done already.
 pub async fn receive<B: AsRef<[u8]>, E>(
     database: &Database,
@@ -112,12 +118,20 @@ pub async fn receive<B: AsRef<[u8]>, E>(
     let most = if options.is_whole() { MAX_LINES_AS_A_WHOLE } else { MAX_LINES };
     let mut body = Body::new(encoding, most).map_err(|_| Problem::new(Code::Internal))?;
     let mut digest = Sha256::new();
+    let (mut waited, mut received) = (Duration::ZERO, 0);
     let mut lines: Vec<Read> = Vec::new();
     let mut staging: Option<Staging<'_>> = None;
-    while let Some(bytes) = tokio::time::timeout(SILENCE, stream.next()).await.map_err(|_| cut_off())? {
+    loop {
+        let asked = Instant::now();
+        let Some(bytes) = tokio::time::timeout(SILENCE, stream.next()).await.map_err(|_| cut_off())? else { break };
+        waited += asked.elapsed();
         let bytes = bytes.map_err(|_| cut_off())?;
         let bytes = bytes.as_ref();
         digest.update(bytes);
+        received += bytes.len() as u64;
+        if waited.as_secs() > GRACE + received / SLOWEST_BYTES_PER_SECOND {
+            return Err(cut_off());
+        }
         for piece in body.pieces(bytes) {
             body.feed(bytes.get(piece).unwrap_or_default())?;
             lines.append(&mut body.take());

@@ -232,11 +232,17 @@ fn retry(session: &mut Session, waiting: &[Waiting], context: &Context) -> Resul
     let keys: Vec<(Uuid, i64)> = waiting.iter().map(|one| (one.import_id, one.line)).collect();
     store::waiting::remove(conn, &keys)?;
     end_waiting(conn, &overtaken, Effect::Superseded)?;
-    let items: Vec<Item> = waiting
-        .iter()
-        .filter(|one| !overtaken.contains(&(one.import_id, one.line)))
-        .filter_map(|one| stage::open(context, one.import_id, &one.sealed)?.pop())
-        .collect();
+    let (mut items, mut damaged) = (Vec::new(), Vec::new());
+    for one in waiting.iter().filter(|one| !overtaken.contains(&(one.import_id, one.line))) {
+        match stage::open(context, one.import_id, &one.sealed).and_then(|mut opened| opened.pop()) {
+            Some(item) => items.push(item),
+            None => damaged.push((one.import_id, one.line)),
+        }
+    }
+    if !damaged.is_empty() {
+        tracing::error!(import = %import.id, lines = damaged.len(), "lines that waited cannot be opened");
+        end_waiting(conn, &damaged, Effect::Refused)?;
+    }
     let mut verdicts = match sender(conn, &import)? {
         Some(caller) => apply(session, &caller, &items, context)?,
         None => {

@@ -325,9 +325,9 @@ pub struct ImportResult {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<FieldName>, min_items = 0, max_items = 100)]
     pub changed: Vec<String>,
-    /// Why it was not carried out.
+    /// Why it was not carried out; of more than a hundred reasons the first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(min_items = 0, max_items = 10_000)]
+    #[schema(min_items = 0, max_items = 100)]
     pub errors: Vec<ImportError>,
     /// The line of the same import whose failure is the reason for this one's.
     #[serde(skip_serializing_if = "Option::is_none")]

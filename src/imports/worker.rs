@@ -17,7 +17,7 @@ use super::store::{self, chunks};
 use super::waiting;
 use crate::batch::Context;
 use crate::db::Fault;
-use crate::db::session::Session;
+use crate::db::session::{Session, is_transient};
 use crate::error::{Code, Problem};
 use crate::kind::Kind;
 use crate::text;
@@ -273,6 +273,10 @@ impl Shared {
                 session.note(&fault);
                 if !session.doomed {
                     session.roll_back();
+                    // A deadlock is no fault of the chunk's; what breaks the connection may be.
+                    if is_transient(&fault) {
+                        in_hand.take();
+                    }
                 }
                 false
             }

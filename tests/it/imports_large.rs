@@ -283,7 +283,6 @@ fn until_minutes(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 #[test]
-#[ignore = "not mended: a deletion by a single request is undone by what waits"]
 fn what_waits_does_not_bring_back_what_was_deleted_since() {
     let world = World::new();
     // With the lead that a cohort's partnership needs.

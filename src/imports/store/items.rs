@@ -10,6 +10,9 @@ use crate::imports::item::Item;
 use crate::imports::verdict::{Effect, Verdict};
 use crate::kind::Kind;
 
+/// Reasons that are kept of a line at most: pages of a thousand lines have to be carried.
+pub const MAX_REASONS: usize = 100;
+
 /// Keeps verdicts; one that is there already is overwritten.
 pub fn put(conn: &mut Conn, import_id: Uuid, organisation: Uuid, verdicts: &[Verdict]) -> Result<(), Fault> {
     if verdicts.is_empty() {
@@ -38,7 +41,7 @@ pub fn put(conn: &mut Conn, import_id: Uuid, organisation: Uuid, verdicts: &[Ver
     .bind::<Array<Nullable<SqlUuid>>, _>(verdicts.iter().map(|v| v.record.map(|(id, _)| id)).collect::<Vec<_>>())
     .bind::<Array<Nullable<BigInt>>, _>(verdicts.iter().map(|v| v.record.map(|(_, version)| version)).collect::<Vec<_>>())
     .bind::<Array<Nullable<Jsonb>>, _>(verdicts.iter().map(|v| json(serde_json::to_value(&v.changed))).collect::<Vec<_>>())
-    .bind::<Array<Nullable<Jsonb>>, _>(verdicts.iter().map(|v| json(serde_json::to_value(&v.reasons))).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Jsonb>>, _>(verdicts.iter().map(|v| json(serde_json::to_value(v.reasons.get(..MAX_REASONS).unwrap_or(&v.reasons)))).collect::<Vec<_>>())
     .bind::<Array<Nullable<BigInt>>, _>(verdicts.iter().map(|v| v.blocked_by).collect::<Vec<_>>())
     .execute(conn)
     .map(drop)

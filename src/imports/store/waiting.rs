@@ -141,13 +141,18 @@ pub fn remove(conn: &mut Conn, keys: &[(Uuid, i64)]) -> Result<(), Fault> {
     .map(drop)
 }
 
-/// Which of these lines are meant for a record that was written after they came, by name: they must not overwrite it.
+/// Which of these lines are meant for a record that was written or deleted after they came, by name: they must not overwrite it, nor
+/// bring it back.
 pub fn overtaken(conn: &mut Conn, kind: Kind, waiting: &[&Waiting]) -> Result<Vec<(Uuid, i64)>, Fault> {
     let rows: Vec<Key> = diesel::sql_query(format!(
-        "SELECT w.import_id, w.line FROM UNNEST($1, $2, $3, $4, $5) AS w (import_id, line, organisation_id, external_id, since) \
-         JOIN {} r ON r.external_id = w.external_id AND r.source_organisation_id = w.organisation_id \
-         WHERE r.deleted_at IS NULL AND r.updated_at > w.since",
-        kind.name()
+        "WITH w AS (SELECT * FROM UNNEST($1, $2, $3, $4, $5) AS w (import_id, line, organisation_id, external_id, since)) \
+         SELECT w.import_id, w.line FROM w \
+           JOIN {kind} r ON r.external_id = w.external_id AND r.source_organisation_id = w.organisation_id \
+          WHERE r.deleted_at IS NULL AND r.updated_at > w.since \
+         UNION SELECT w.import_id, w.line FROM w \
+           JOIN {kind} r ON r.external_id = w.external_id AND r.source_organisation_id = w.organisation_id \
+          WHERE r.deleted_at > w.since",
+        kind = kind.name()
     ))
     .bind::<Array<SqlUuid>, _>(waiting.iter().map(|w| w.import_id).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(waiting.iter().map(|w| w.line).collect::<Vec<_>>())
