@@ -12,6 +12,7 @@
 //! | [`imports`] | many changes in one request, at once or as a job that survives the process |
 //! | [`feed`] | the exact change log, pulled |
 //! | [`push`] | `ricolloca push`, the reference client of imports |
+//! | [`remote`] | the service as such clients see it |
 //! | [`identity`] | clients, scopes, tokens |
 //! | [`identifiers`], [`vocabularies`], [`shape`] | codes, reference data, the form of bodies |
 //! | [`rules_catalogue`] | the codes of all domain rules, with citations and examples |
@@ -51,6 +52,7 @@ pub mod outcomes;
 pub mod participants;
 pub mod partnerships;
 pub mod push;
+pub mod remote;
 pub mod rules_catalogue;
 pub mod seed;
 pub mod serve;

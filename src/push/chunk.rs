@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::Failure;
+use crate::remote::Failure;
 use super::source::{Line, Source};
 
 /// Bytes after which a chunk is full, whatever its lines.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::Failure;
+use crate::remote::Failure;
 
 /// The chunks that were sent, in their order.
 pub struct Journal {

@@ -25,21 +25,17 @@ use journal::Journal;
 use source::Source;
 use summary::Summary;
 
+use crate::remote::{Failure, Service};
+
 /// What is to be pushed, and where.
 #[derive(Debug, Args)]
 pub struct Push {
     /// A file of lines (NDJSON: .ndjson, .jsonl, also .gz or .zst) or a table (.csv, named after its kind: actions.csv), or a
     /// directory of such files.
     pub input: PathBuf,
-    /// The service.
-    #[arg(long, env = "RICOLLOCA_URL", default_value = "http://127.0.0.1:8080")]
-    pub url: String,
-    /// The client's id.
-    #[arg(long, env = "RICOLLOCA_CLIENT_ID")]
-    pub client_id: String,
-    /// File with the client's secret; else it is taken from the environment variable RICOLLOCA_CLIENT_SECRET.
-    #[arg(long)]
-    pub client_secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the text would be shown as help")]
+    pub service: Service,
     /// `partial`: every item by itself. `atomic`: all or nothing, in one chunk.
     #[arg(long, value_enum, default_value_t = Mode::Partial)]
     pub mode: Mode,
@@ -61,9 +57,6 @@ pub struct Push {
     /// File for the report, as JSON.
     #[arg(long)]
     pub report: Option<PathBuf>,
-    /// How often a request that got no answer, or was told to come later, is sent again.
-    #[arg(long, default_value_t = 10)]
-    pub retries: u32,
 }
 
 /// What happens to the rest when an item is refused.
@@ -73,20 +66,6 @@ pub enum Mode {
     Partial,
     /// It is not.
     Atomic,
-}
-
-/// Why nothing, or not everything, could be pushed.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The input cannot be read, or is not what it should be.
-    #[error("{0}")]
-    Input(String),
-    /// The service refuses, or cannot be reached.
-    #[error("{0}")]
-    Service(String),
-    /// A file beside the input cannot be written.
-    #[error("{0}: {1}")]
-    File(String, std::io::Error),
 }
 
 /// Lines that an import has at most which is carried out as a whole.
@@ -107,8 +86,7 @@ pub fn run(push: &Push) -> ExitCode {
 fn attempt(push: &Push) -> Result<Summary, Failure> {
     // Everything that can be known to be wrong is told before anything is sent.
     let source = Source::open(&push.input)?;
-    let secret = secret(push)?;
-    let mut client = Client::new(push, secret)?;
+    let mut client = Client::new(push)?;
     let journal = push.journal.clone().unwrap_or_else(|| beside(&push.input));
     let mut journal = if push.restart || push.dry_run { Journal::empty(journal) } else { Journal::open(journal)? };
     client.login()?;
@@ -148,20 +126,9 @@ fn attempt(push: &Push) -> Result<Summary, Failure> {
     }
     summary.print(push.dry_run).map_err(|error| Failure::File("standard output".to_owned(), error))?;
     if let Some(file) = &push.report {
-        std::fs::write(file, summary.to_json()).map_err(|error| Failure::File(file.display().to_string(), error))?;
+        std::fs::write(file, summary.to_json()).map_err(|error| Failure::file(file, error))?;
     }
     Ok(summary)
-}
-
-fn secret(push: &Push) -> Result<String, Failure> {
-    match &push.client_secret_file {
-        Some(file) => std::fs::read_to_string(file)
-            .map(|text| text.trim().to_owned())
-            .map_err(|error| Failure::Input(format!("{}: {error}", file.display()))),
-        None => std::env::var("RICOLLOCA_CLIENT_SECRET").map_err(|_| {
-            Failure::Input("the client's secret is missing: --client-secret-file or RICOLLOCA_CLIENT_SECRET".to_owned())
-        }),
-    }
 }
 
 fn beside(input: &std::path::Path) -> PathBuf {

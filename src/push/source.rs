@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Failure;
+use crate::remote::Failure;
 use super::table::Table;
 use crate::imports::MAX_LINE;
 use crate::kind::Kind;

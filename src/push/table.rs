@@ -1,7 +1,7 @@
 //! CSV as items. A column is named by the path of a field: `name`, `cohort.external_id`, `attendance.0.minutes`. Which type its values
 //! have says the schema of the kind, the same that the service checks against.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Cursor, Read};
 
 use csv::{ReaderBuilder, StringRecord};
 use serde_json::{Map, Value, json};
@@ -27,6 +27,7 @@ enum Column {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Type {
     Text,
+    Date,
     Whole,
     Number,
     Truth,
@@ -58,25 +59,67 @@ impl Table {
         let mut file = BufReader::new(file);
         let head = file.fill_buf()?;
         let mark = if head.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
-        // A spreadsheet that writes commas in numbers separates by semicolons.
-        let first = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let count = |wanted: u8| first.iter().filter(|byte| **byte == wanted).count();
-        let separator = if count(b';') > count(b',') { b';' } else { b',' };
+        let separator = separator_of(head);
         file.consume(mark);
-        let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(Box::new(file) as Box<dyn Read>);
+        // With a line end at the very end, and one kind of it, lines can be counted.
+        let plain: Box<dyn Read> = Box::new(LineFeeds(file).chain(Cursor::new(b"\n")));
+        let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(plain);
         let columns = columns(reader.headers()?, kind)?;
         Ok(Self { kind, columns, reader })
     }
 
-    /// The next row as an item, with its line.
+    /// The next row as an item, with the line on which it begins. Rows with nothing in them are passed over.
     pub fn next_item(&mut self) -> Result<Option<(u64, Vec<u8>)>, Wrong> {
         let mut row = StringRecord::new();
-        if !self.reader.read_record(&mut row)? {
-            return Ok(None);
+        loop {
+            if !self.reader.read_record(&mut row)? {
+                return Ok(None);
+            }
+            if row.iter().all(|cell| cell.trim().is_empty()) {
+                continue;
+            }
+            // The reader says right where it stands after a row; where one begins it says wrong after an empty line.
+            let within: usize = row.iter().map(|cell| cell.matches('\n').count()).sum();
+            let line = self.reader.position().line().saturating_sub(1 + u64::try_from(within).unwrap_or(0));
+            let item = item(self.kind, &self.columns, &row);
+            return Ok(Some((line, serde_json::to_vec(&item).unwrap_or_default())));
         }
-        let line = row.position().map_or(0, csv::Position::line);
-        let item = item(self.kind, &self.columns, &row);
-        Ok(Some((line, serde_json::to_vec(&item).unwrap_or_default())))
+    }
+}
+
+/// What separates the cells: what stands oftenest in the first line, outside of quotes. A spreadsheet that writes commas in numbers
+/// separates by semicolons.
+fn separator_of(head: &[u8]) -> u8 {
+    let first = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let count = |wanted: u8| {
+        let mut quoted = false;
+        let is_separator = |byte: &&u8| {
+            quoted ^= **byte == b'"';
+            !quoted && **byte == wanted
+        };
+        first.iter().filter(is_separator).count()
+    };
+    [b'\t', b';', b','].into_iter().max_by_key(|byte| count(*byte)).unwrap_or(b',')
+}
+
+/// A text with line feeds as its only line ends.
+struct LineFeeds<R>(R);
+
+impl<R: Read> Read for LineFeeds<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.0.read(buffer)?;
+            let mut kept = 0;
+            for at in 0..read {
+                if buffer.get(at) != Some(&b'\r') {
+                    buffer.swap(kept, at);
+                    kept += 1;
+                }
+            }
+            if read == 0 || kept > 0 {
+                return Ok(kept);
+            }
+        }
     }
 }
 
@@ -155,7 +198,7 @@ fn leaf(schemas: &Value, schema: &Value) -> Option<Type> {
         } else if is("boolean") {
             Some(Type::Truth)
         } else if is("string") {
-            Some(Type::Text)
+            Some(if form.get("format").is_some_and(|format| format == "date") { Type::Date } else { Type::Text })
         } else {
             None
         }
@@ -200,12 +243,13 @@ fn item(kind: Kind, columns: &[Column], row: &StringRecord) -> Value {
         let text = text.trim();
         match column {
             Column::ExternalId => name = text,
-            Column::Delete => delete = ["true", "1", "yes", "si", "sì", "x"].contains(&text.to_lowercase().as_str()),
+            Column::Delete => delete = ["true", "1", "yes", "si", "sì", "vero", "x"].contains(&text.to_lowercase().as_str()),
             // What is left empty is left out.
             Column::Field(..) if text.is_empty() => {}
             Column::Field(path, of) => put(&mut data, path, value(text, *of)),
         }
     }
+    close_up(&mut data);
     if delete {
         json!({"type": kind.name(), "external_id": name, "delete": true})
     } else {
@@ -217,13 +261,31 @@ fn item(kind: Kind, columns: &[Column], row: &StringRecord) -> Value {
 fn value(text: &str, of: Type) -> Value {
     match of {
         Type::Text => Value::from(text),
+        Type::Date => Value::from(date(text).unwrap_or_else(|| text.to_owned())),
         Type::Whole => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
         Type::Number => text.replace(',', ".").parse::<f64>().map_or_else(|_| Value::from(text), Value::from),
         Type::Truth => match text.to_lowercase().as_str() {
-            "true" | "1" | "yes" | "si" | "sì" => Value::Bool(true),
-            "false" | "0" | "no" => Value::Bool(false),
+            "true" | "1" | "yes" | "si" | "sì" | "vero" => Value::Bool(true),
+            "false" | "0" | "no" | "falso" => Value::Bool(false),
             _ => Value::from(text),
         },
+    }
+}
+
+/// A date as spreadsheets set to Italian write it, 31/12/2012, as dates are sent.
+fn date(text: &str) -> Option<String> {
+    chrono::NaiveDate::parse_from_str(text, "%d/%m/%Y").ok().map(|date| date.to_string())
+}
+
+/// Takes the items out of lists that had no cell: those after them move up.
+fn close_up(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            items.retain(|item| item.as_object().is_none_or(|members| !members.is_empty()));
+            items.iter_mut().for_each(close_up);
+        }
+        Value::Object(members) => members.values_mut().for_each(close_up),
+        _ => {}
     }
 }
 
@@ -285,6 +347,26 @@ mod tests {
         let found =
             items(Kind::Participant, "\u{feff}external_id;tax_code;birth_year;sex\r\nW-1;ABC;1970;male\r\n").unwrap();
         assert_eq!(found[0].1["data"], json!({"tax_code": "ABC", "birth_year": 1970, "sex": "male"}));
+    }
+
+    #[test]
+    fn lines_are_those_of_the_file() {
+        for (end, last) in [("\n", ""), ("\n", "\n"), ("\r\n", ""), ("\r\n", "\r\n")] {
+            let rows = ["external_id,name", "O-1,one", "", ",", "O-2,\"two", "lines\"", "O-3,three"].join(end);
+            let found = items(Kind::Organisation, &format!("{rows}{last}")).unwrap();
+            let lines: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
+            assert_eq!(lines, [2, 5, 7], "{end:?} {last:?}");
+        }
+    }
+
+    #[test]
+    fn cells_of_spreadsheets_are_understood() {
+        let text = "external_id\tjoined_on\tleft_on\nM-1\t31/12/2012\t31.12.2012\n";
+        let found = items(Kind::Member, text).unwrap();
+        assert_eq!(found[0].1["data"], json!({"joined_on": "2012-12-31", "left_on": "31.12.2012"}));
+        let text = "external_id,details.certificate,attendance.0.minutes,attendance.1.minutes,attendance.2.minutes\nA-1,VERO,,5,7\n";
+        let found = items(Kind::Action, text).unwrap();
+        assert_eq!(found[0].1["data"], json!({"details": {"certificate": true}, "attendance": [{"minutes": 5}, {"minutes": 7}]}));
     }
 
     #[test]

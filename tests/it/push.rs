@@ -1,12 +1,15 @@
 //! `ricolloca push` against a service, over a network that loses answers.
 
-use std::io::{Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ricolloca::kind::Kind;
+use ricolloca::push::table::{self, Table};
+use ricolloca::shape;
 use serde_json::{Value, json};
 
 use crate::imports::{lines, write};
@@ -243,4 +246,56 @@ fn one_that_is_killed_goes_on_where_it_was() {
     let text = told(&push(&world.service.url, &file, &["--chunk-lines", "20"]), 0);
     assert!(text.contains("400 read, 400 created"), "{text}");
     assert_eq!(world.operator.all("/v1/imports").len(), 20, "what was sent is not sent again");
+}
+
+/// Whether a record has the form that the service demands of its kind.
+fn fits(kind: Kind, data: Value) -> Result<(), String> {
+    fn of<T: serde::de::DeserializeOwned + utoipa::ToSchema + 'static>(data: Value) -> Result<(), String> {
+        shape::parse::<T>(data).map(drop).map_err(|violations| format!("{violations:?}"))
+    }
+    match kind {
+        Kind::Organisation => of::<ricolloca::organisations::wire::OrganisationInput>(data),
+        Kind::Call => of::<ricolloca::calls::wire::CallInput>(data),
+        Kind::Partnership => of::<ricolloca::partnerships::wire::PartnershipInput>(data),
+        Kind::Member => of::<ricolloca::members::wire::MemberInput>(data),
+        Kind::Cohort => of::<ricolloca::cohorts::wire::CohortInput>(data),
+        Kind::Participant => of::<ricolloca::participants::wire::ParticipantInput>(data),
+        Kind::Action => of::<ricolloca::actions::wire::ActionInput>(data),
+        Kind::Outcome => of::<ricolloca::outcomes::wire::OutcomeInput>(data),
+    }
+}
+
+/// `UPDATE_CSV=1` writes the lists of headers anew.
+#[test]
+fn the_page_about_csv_is_true() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/push-csv.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let mut kinds = Vec::new();
+    for example in page.split("```csv ").skip(1) {
+        let (name, rest) = example.split_once('\n').unwrap();
+        let kind = Kind::ALL.into_iter().find(|kind| name == format!("{}.csv", kind.plural())).unwrap();
+        let text = rest.split_once("```").unwrap().0.to_owned();
+        let mut table = Table::open(Box::new(Cursor::new(text.into_bytes())), kind).unwrap();
+        let mut rows = 0;
+        while let Some((_, item)) = table.next_item().unwrap() {
+            let item: Value = serde_json::from_slice(&item).unwrap();
+            if item["delete"] != true {
+                fits(kind, item["data"].clone()).unwrap_or_else(|violations| panic!("{name}: {violations}"));
+                rows += 1;
+            }
+        }
+        assert!(rows > 0, "{name}");
+        kinds.push(kind);
+    }
+    assert_eq!(kinds, Kind::ALL);
+    let lists: String = Kind::ALL
+        .into_iter()
+        .map(|kind| format!("\n**{}.csv**: `{}`\n", kind.plural(), table::headers(kind).join("`, `")))
+        .collect();
+    let start = page.find("numbered on.\n").unwrap() + "numbered on.\n".len();
+    if std::env::var_os("UPDATE_CSV").is_some() {
+        std::fs::write(&path, format!("{}{lists}", &page[..start])).unwrap();
+    } else {
+        assert_eq!(&page[start..], lists, "UPDATE_CSV=1 writes them anew");
+    }
 }
