@@ -244,9 +244,9 @@ fn read(mut answer: Response<Body>) -> Result<Answer, ureq::Error> {
 
 fn secret(service: &Service) -> Result<String, Failure> {
     match &service.client_secret_file {
-        Some(file) => std::fs::read_to_string(file)
-            .map(|text| text.trim().to_owned())
-            .map_err(|error| Failure::file(file, error)),
+        Some(file) => {
+            std::fs::read_to_string(file).map(|text| text.trim().to_owned()).map_err(|error| Failure::file(file, error))
+        }
         None => std::env::var("RICOLLOCA_CLIENT_SECRET").map_err(|_| {
             Failure::Input("the client's secret is missing: --client-secret-file or RICOLLOCA_CLIENT_SECRET".to_owned())
         }),
@@ -280,7 +280,13 @@ mod tests {
 
     fn service(url: &str) -> Service {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-        Service { url: url.to_owned(), client_id: "x".to_owned(), client_secret_file: Some(file), ca_file: None, retries: 0 }
+        Service {
+            url: url.to_owned(),
+            client_id: "x".to_owned(),
+            client_secret_file: Some(file),
+            ca_file: None,
+            retries: 0,
+        }
     }
 
     #[test]
@@ -288,7 +294,14 @@ mod tests {
         for url in ["http://127.0.0.1:8080/", "http://localhost", "http://[::1]:80", "https://example.org/api"] {
             assert!(Remote::new(&service(url)).is_ok(), "{url}");
         }
-        for url in ["http://example.org", "http://127.0.0.1.example.org", "http://localhost.example.org", "ftp://localhost", "", "x"] {
+        for url in [
+            "http://example.org",
+            "http://127.0.0.1.example.org",
+            "http://localhost.example.org",
+            "ftp://localhost",
+            "",
+            "x",
+        ] {
             assert!(matches!(Remote::new(&service(url)), Err(Failure::Input(_))), "{url}");
         }
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::remote::Failure;
 use super::source::{Line, Source};
+use crate::remote::Failure;
 
 /// Bytes after which a chunk is full, whatever its lines.
 const BYTES: usize = 32 * 1024 * 1024;

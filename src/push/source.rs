@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::remote::Failure;
 use super::table::Table;
 use crate::imports::MAX_LINE;
 use crate::kind::Kind;
+use crate::remote::Failure;
 
 /// A line of the input, as it is sent, with its place.
 #[derive(Debug)]

@@ -243,7 +243,9 @@ fn item(kind: Kind, columns: &[Column], row: &StringRecord) -> Value {
         let text = text.trim();
         match column {
             Column::ExternalId => name = text,
-            Column::Delete => delete = ["true", "1", "yes", "si", "sì", "vero", "x"].contains(&text.to_lowercase().as_str()),
+            Column::Delete => {
+                delete = ["true", "1", "yes", "si", "sì", "vero", "x"].contains(&text.to_lowercase().as_str())
+            }
             // What is left empty is left out.
             Column::Field(..) if text.is_empty() => {}
             Column::Field(path, of) => put(&mut data, path, value(text, *of)),
@@ -366,7 +368,10 @@ mod tests {
         assert_eq!(found[0].1["data"], json!({"joined_on": "2012-12-31", "left_on": "31.12.2012"}));
         let text = "external_id,details.certificate,attendance.0.minutes,attendance.1.minutes,attendance.2.minutes\nA-1,VERO,,5,7\n";
         let found = items(Kind::Action, text).unwrap();
-        assert_eq!(found[0].1["data"], json!({"details": {"certificate": true}, "attendance": [{"minutes": 5}, {"minutes": 7}]}));
+        assert_eq!(
+            found[0].1["data"],
+            json!({"details": {"certificate": true}, "attendance": [{"minutes": 5}, {"minutes": 7}]})
+        );
     }
 
     #[test]
