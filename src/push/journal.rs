@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::clock::Clock;
+use crate::ids::Ids;
 use crate::remote::Failure;
 
 /// The chunks that were sent, in their order.
@@ -33,7 +35,7 @@ struct Sent {
 
 impl Kept {
     fn new() -> Self {
-        Self { run: uuid::Uuid::new_v4().to_string(), sent: Vec::new() }
+        Self { run: Ids::random().next(Clock::System.now()).to_string(), sent: Vec::new() }
     }
 }
 
