@@ -85,7 +85,7 @@ mod tests {
         let line = br#"{"type":"action","external_id":"x","data":{"rectifies":{"external_id":"y"},"cohort":{"external_id":"z"}}}"#;
         let action = item::read(1, line).unwrap();
         let lacks = |pointer: &str| {
-            let violation = Violation::new(pointer, "unknown_reference", text!("x" / "x"));
+            let violation = Violation::new(pointer, "unknown_reference", text!("lacking" / "mancante"));
             Verdict::of(&action, Some(&Err(Problem::new(Code::Invalid).with(vec![violation]))))
         };
         assert_eq!(later(of(&action), &action, &lacks("/rectifies")), Some(ONCE_MORE));

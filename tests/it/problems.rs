@@ -35,6 +35,12 @@ fn produce() -> Vec<(Code, Answer)> {
         found.push((Code::InsufficientScope, world.operator.post("/v1/calls", json!({}))));
         found.push((Code::NotFound, region.get("/v1/calls/01890000-0000-7000-8000-000000000000")));
         found.push((Code::MethodNotAllowed, region.send("PATCH", "/v1/calls", &[], "")));
+        let packed = [("content-type", "application/x-ndjson"), ("content-encoding", "gzip")];
+        found.push((Code::MalformedBody, world.operator.send("POST", "/v1/imports", &packed, "no archive")));
+        let lines = [("content-type", "application/x-ndjson")];
+        let other_plan = format!("/v1/imports?plan_hash={}", "0".repeat(64));
+        let item = r#"{"type":"organisation","external_id":"x","delete":true}"#;
+        found.push((Code::PlanChanged, world.operator.send("POST", &other_plan, &lines, item)));
         found.push((Code::BodyTooLarge, region.send("POST", "/v1/calls", &json_body, vec![b' '; 1_100_000])));
         found.push((Code::UnsupportedMediaType, region.send("POST", "/v1/calls", &[("content-type", "text/csv")], "")));
         found.push((Code::Invalid, region.post("/v1/calls", json!({}))));

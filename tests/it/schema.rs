@@ -109,7 +109,8 @@ fn generate(conn: &mut PgConnection) -> String {
 /// Actions have no foreign keys: their statements check the same.
 #[test]
 fn what_an_action_refers_to_is_there_and_stays() {
-    let mut conn = Database::new().connect();
+    let database = Database::new();
+    let mut conn = database.connect();
     let mut tell = |statement: &str| match diesel::sql_query(statement).execute(&mut conn) {
         Ok(_) => String::new(),
         Err(Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, info)) => {
