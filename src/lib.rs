@@ -13,6 +13,7 @@
 //! | [`feed`] | the exact change log, pulled |
 //! | [`exports`] | all of a kind at one instant, and where the feed goes on from there |
 //! | [`reconciliations`] | whether a copy is what it should be |
+//! | [`pull`] | `ricolloca pull`: the reference client of all of these |
 //! | [`disclosures`] | who was shown whose personal data |
 //! | [`push`] | `ricolloca push`, the reference client of imports |
 //! | [`remote`] | the service as such clients see it |
@@ -56,6 +57,7 @@ pub mod organisations;
 pub mod outcomes;
 pub mod participants;
 pub mod partnerships;
+pub mod pull;
 pub mod push;
 pub mod reconciliations;
 pub mod remote;
