@@ -14,9 +14,10 @@ use crate::organisations::Organisations;
 use crate::outcomes::Outcomes;
 use crate::participants::Participants;
 use crate::partnerships::Partnerships;
+use crate::reconciliations::ops::Comparison;
 use crate::{
-    actions, calls, cohorts, docs, feed, health, identity, imports, members, organisations, outcomes, participants,
-    partnerships, vocabularies,
+    actions, calls, cohorts, docs, exports, feed, health, identity, imports, members, organisations, outcomes,
+    participants, partnerships, reconciliations, vocabularies,
 };
 
 /// All operations. Built once: every worker registers the same.
@@ -36,6 +37,15 @@ pub fn api() -> &'static Api {
         outcomes::routes::register(&mut api);
         imports::routes::register(&mut api);
         feed::routes::register(&mut api);
+        exports::routes::register::<Organisations>(&mut api);
+        exports::routes::register::<Calls>(&mut api);
+        exports::routes::register::<Partnerships>(&mut api);
+        exports::routes::register::<Members>(&mut api);
+        exports::routes::register::<Cohorts>(&mut api);
+        exports::routes::register::<Participants>(&mut api);
+        exports::routes::register::<Actions>(&mut api);
+        exports::routes::register::<Outcomes>(&mut api);
+        reconciliations::routes::register(&mut api);
         api
     });
     &API
@@ -56,6 +66,21 @@ pub fn feed_sources() -> &'static [Source] {
         ]
     });
     &SOURCES
+}
+
+/// The kinds of record that copies are compared with.
+pub fn comparisons() -> &'static [Comparison] {
+    static COMPARISONS: [Comparison; 8] = [
+        Comparison::of::<Organisations>(),
+        Comparison::of::<Calls>(),
+        Comparison::of::<Partnerships>(),
+        Comparison::of::<Members>(),
+        Comparison::of::<Cohorts>(),
+        Comparison::of::<Participants>(),
+        Comparison::of::<Actions>(),
+        Comparison::of::<Outcomes>(),
+    ];
+    &COMPARISONS
 }
 
 /// Adds everything to an application.

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::db::threads::Sizes;
 use crate::http::limits::Quotas;
+use crate::pull::Pull;
 use crate::push::Push;
 
 /// Ricolloca: the API of Lombardy's territorial partnerships for re-employment.
@@ -32,6 +33,8 @@ pub enum Command {
     Openapi,
     /// Push a file or a directory of items to a service, as an operator's software would.
     Push(Push),
+    /// Keep a copy of all that a client may see, and prove it right, as the regional system would.
+    Pull(Pull),
     /// Register an organisation's client and print its secret, once; or register the public keys that it signs with.
     AddClient(AddClient),
     /// Remove a key that a client signs with: from then on it obtains no token with it.

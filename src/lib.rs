@@ -11,6 +11,10 @@
 //! | the slices | [`organisations`], [`calls`], [`partnerships`], [`members`], [`cohorts`], [`participants`], [`actions`], [`outcomes`]: each with `model` (the facts), `wire` (what clients send and get), `rules` (pure), `ops` (load, decide, write), `store` (its queries), `routes` |
 //! | [`imports`] | many changes in one request, at once or as a job that survives the process |
 //! | [`feed`] | the exact change log, pulled |
+//! | [`exports`] | all of a kind at one instant, and where the feed goes on from there |
+//! | [`reconciliations`] | whether a copy is what it should be |
+//! | [`pull`] | `ricolloca pull`: the reference client of all of these |
+//! | [`disclosures`] | who was shown whose personal data |
 //! | [`push`] | `ricolloca push`, the reference client of imports |
 //! | [`remote`] | the service as such clients see it |
 //! | [`identity`] | clients, scopes, tokens |
@@ -33,9 +37,11 @@ pub mod codes;
 pub mod cohorts;
 pub mod config;
 pub mod db;
+pub mod disclosures;
 pub mod docs;
 pub mod embedded;
 pub mod error;
+pub mod exports;
 pub mod feed;
 pub mod health;
 pub mod housekeeping;
@@ -51,7 +57,9 @@ pub mod organisations;
 pub mod outcomes;
 pub mod participants;
 pub mod partnerships;
+pub mod pull;
 pub mod push;
+pub mod reconciliations;
 pub mod remote;
 pub mod rules_catalogue;
 pub mod seed;

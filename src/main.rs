@@ -21,6 +21,7 @@ async fn main() -> ExitCode {
         Some(Command::AddClient(client)) => admin::add_client(&cli.settings, client),
         Some(Command::RemoveClientKey(key)) => admin::remove_client_key(&cli.settings, key),
         Some(Command::Push(push)) => return ricolloca::push::run(push),
+        Some(Command::Pull(pull)) => return ricolloca::pull::run(pull),
         Some(Command::Openapi) => {
             std::io::stdout().write_all(openapi::text(openapi::DEFAULT_URL).as_bytes()).map_err(Into::into)
         }

@@ -12,13 +12,14 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::db::{self, Conn, Database, migrate};
 use crate::embedded::{self, Durability};
+use crate::exports::Readers;
 use crate::http::{State, finish};
 use crate::identity::token::Authority;
 use crate::identity::{self, keys};
 use crate::ids::Ids;
 use crate::imports::worker::Imports;
 use crate::vault::{SECRET_LEN, Vault};
-use crate::{app, housekeeping, openapi};
+use crate::{app, feed, housekeeping, openapi};
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
@@ -138,7 +139,8 @@ pub fn state(url: &str, settings: &Settings, context: Context) -> Result<web::Da
     let context = Arc::new(context);
     let database = Database::start(url, settings.sizes()?, Arc::clone(&context))?;
     let imports = Imports::start(url, settings.import_threads, &context)?;
-    let state = State::new(database, imports, authority, &public_url, settings.quotas());
+    let readers = Readers::new(url, &context);
+    let state = State::new(database, imports, readers, authority, &public_url, settings.quotas());
     state.publish(openapi::text(&public_url).into_bytes());
     Ok(web::Data::new(state))
 }
@@ -159,6 +161,7 @@ pub fn listen(
     signals: Signals,
 ) -> Result<(Server, Vec<std::net::SocketAddr>), StartError> {
     crate::vocabularies::all();
+    actix_web::rt::spawn(feed::watch::run(state.clone()));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())

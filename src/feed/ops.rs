@@ -2,21 +2,22 @@
 
 use std::collections::HashMap;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::store::{self, Event, Head, Range};
-use super::wire::{Change, Changes, ChangesQuery, Operation};
+use super::cursor::{self, Place};
+use super::store;
+use super::walk::{self, Step, Walk};
+use super::wire::{Change, Changes, ChangesQuery};
 use crate::batch::{Context, refs};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault, Stored};
+use crate::disclosures::{self, Reading};
 use crate::error::{Code, Problem};
 use crate::http::crud::Exposed;
 use crate::identity::Caller;
 use crate::identity::scopes::{ChangesRead, Scope, ScopeInfo, ScopeSet};
+use crate::kind::Kind;
 use crate::text;
 
 /// Changes on a page where the reader does not say.
@@ -55,70 +56,55 @@ fn embed<R: Exposed>(
         .collect())
 }
 
-#[derive(Serialize, Deserialize)]
-struct Cursor {
-    /// Epoch.
-    e: Uuid,
-    /// Position.
-    p: i64,
-    /// Place within the position.
-    s: i64,
-}
-
-impl Cursor {
-    fn encode(&self) -> String {
-        BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
-    }
-
-    fn decode(text: &str, head: &Head) -> Result<Self, Problem> {
-        let cursor: Self = BASE64_URL_SAFE_NO_PAD
-            .decode(text)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .ok_or(Problem::new(Code::InvalidCursor))?;
-        // A position that the log has not reached is of a log that was lost since.
-        if cursor.e != head.epoch || cursor.p > head.position {
-            return Err(Problem::because(
-                Code::CursorExpired,
-                text!("Start over at /v1/changes without a cursor." / "Ricominciare da /v1/changes senza cursore."),
-            ));
-        }
-        Ok(cursor)
-    }
-}
-
-/// A page of the feed for a reader.
+/// Reads a page for a reader, after everything that was committed has its place.
 pub fn page(
     conn: &mut Conn,
     query: &ChangesQuery,
     caller: &Caller,
     sources: &[Source],
+    reading: &Reading,
     context: &Context,
 ) -> Result<Changes, QueryError> {
     let kinds = kinds(query, caller, sources)?;
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-    // Read before the sequencing: what was committed before this instant is in the log after it.
-    let before = store::head(conn)?;
+    let limit = usize::try_from(query.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(usize::MAX);
+    store::settle_day(conn)?;
+    // Taken before the sequencing: what was committed before this instant is in the log after it.
+    let (epoch, before) = store::epoch(conn)?;
     store::sequence(conn)?;
-    let head = store::head(conn)?;
-    let after = match &query.cursor {
-        Some(cursor) => Cursor::decode(cursor, &head).map(|cursor| (cursor.p, cursor.s))?,
-        None => (0, 0),
-    };
-    let range = Range { after, through: head.position, kinds: &kinds, sight: caller.sight(), limit: limit + 1 };
-    let mut events = store::events(conn, &range)?;
-    let has_more = events.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    // At the end of the log the cursor moves past what the reader may not see, too, so that it is not looked through again.
-    let (next, complete_through) = match events.last() {
-        Some(last) if has_more => {
-            let complete = store::complete_before(conn, last.position, last.sequenced_at)?;
-            (Cursor { e: head.epoch, p: last.position, s: last.seq }, complete)
-        }
-        _ => (Cursor { e: head.epoch, p: head.position, s: i64::MAX }, before.now),
-    };
-    let items = embed_all(conn, &events, caller, sources, context)?;
-    Ok(Changes { items, next: next.encode(), has_more, complete_through })
+    // One snapshot for sight, events and records, so that the page is what was true at one instant.
+    let page = store::snapshot(conn, |conn| {
+        let head = store::head(conn, epoch)?;
+        let place = cursor::place(conn, query.cursor.as_deref(), &head)?;
+        let walk =
+            walk::walk(conn, place, &Walk { kinds: &kinds, sight: caller.sight(), limit, through: head.position })?;
+        let complete_through = match walk.end {
+            Some(place) => store::complete_before(conn, place.position)?,
+            None => before,
+        };
+        let items = embed_all(conn, &walk.steps, caller, sources, context)?;
+        // At the end of the log the cursor moves past what the reader may not see, too, so that it is not looked through again.
+        let end = walk.end.unwrap_or(Place { position: head.position, seq: i64::MAX, within: None });
+        let next = cursor::encode(conn, &end, epoch)?;
+        let lag_seconds = (head.now - complete_through).as_seconds_f64().max(0.0);
+        Ok(Changes { items, next, has_more: walk.end.is_some(), complete_through, lag_seconds })
+    })?;
+    let shown = page.items.iter().filter(|item| item.record.is_some());
+    let shown = shown.filter_map(|item| Some((Kind::from_name(&item.r#type)?, item.id)));
+    disclosures::note(conn, caller, reading, shown, context)?;
+    Ok(page)
+}
+
+/// The cursor of the end of the log, for who reads everything else in the snapshot that `conn` is in. What was committed is to be
+/// sequenced before that snapshot is taken.
+pub fn end(conn: &mut Conn, epoch: Uuid) -> Result<String, QueryError> {
+    let head = store::head(conn, epoch)?;
+    cursor::encode(conn, &Place { position: head.position, seq: i64::MAX, within: None }, epoch)
+}
+
+/// Refuses a cursor that the feed does not go on from.
+pub fn check(conn: &mut Conn, cursor: &str, epoch: Uuid) -> Result<(), QueryError> {
+    let head = store::head(conn, epoch)?;
+    cursor::place(conn, Some(cursor), &head).map(drop)
 }
 
 fn kinds(query: &ChangesQuery, caller: &Caller, sources: &[Source]) -> Result<Vec<&'static str>, Problem> {
@@ -147,15 +133,15 @@ fn kinds(query: &ChangesQuery, caller: &Caller, sources: &[Source]) -> Result<Ve
 
 fn embed_all(
     conn: &mut Conn,
-    events: &[Event],
+    steps: &[Step],
     caller: &Caller,
     sources: &[Source],
     context: &Context,
 ) -> Result<Vec<Change>, Fault> {
     let mut records: HashMap<(&str, Uuid), Box<RawValue>> = HashMap::new();
     for source in sources {
-        let mut ids: Vec<Uuid> =
-            events.iter().filter(|event| event.kind == source.name).map(|event| event.record_id).collect();
+        let shown = |step: &&Step| step.kind == source.name && step.operation.shows();
+        let mut ids: Vec<Uuid> = steps.iter().filter(shown).map(|step| step.id).collect();
         ids.sort_unstable();
         ids.dedup();
         if !ids.is_empty() {
@@ -163,20 +149,14 @@ fn embed_all(
             records.extend(found.into_iter().map(|(id, record)| ((source.name, id), record)));
         }
     }
-    Ok(events
+    Ok(steps
         .iter()
-        .map(|event| {
-            let operation = if event.operation == "delete" { Operation::Delete } else { Operation::Upsert };
-            Change {
-                r#type: event.kind.clone(),
-                id: event.record_id,
-                version: event.version,
-                operation,
-                record: match operation {
-                    Operation::Delete => None,
-                    Operation::Upsert => records.get(&(event.kind.as_str(), event.record_id)).cloned(),
-                },
-            }
+        .map(|step| Change {
+            r#type: step.kind.clone(),
+            id: step.id,
+            version: step.version,
+            operation: step.operation,
+            record: step.operation.shows().then(|| records.get(&(step.kind.as_str(), step.id)).cloned()).flatten(),
         })
         .collect())
 }

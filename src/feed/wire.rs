@@ -29,6 +29,9 @@ pub struct ChangesQuery {
     /// Only these kinds of record.
     #[schema(min_items = 1, max_items = 8)]
     pub types: Option<Vec<Kind>>,
+    /// Seconds for which the answer waits for a change where there is none yet. Left out: it does not wait.
+    #[schema(minimum = 0, maximum = 30)]
+    pub wait: Option<i32>,
 }
 
 /// A page of the feed.
@@ -44,6 +47,24 @@ pub struct Changes {
     pub has_more: bool,
     /// Everything that was committed before this instant is on this page or on an earlier one.
     pub complete_through: DateTime<Utc>,
+    /// How far that instant lies behind the one at which the page was read, in seconds.
+    #[schema(minimum = 0, maximum = 3_153_600_000_i64)]
+    pub lag_seconds: f64,
+}
+
+/// What stands on the last line of a page that is read as lines.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangesEnd {
+    /// Keep this with what was applied, and ask with it next time.
+    #[schema(max_length = 500)]
+    pub next: String,
+    /// Whether there was more when the page was read.
+    pub has_more: bool,
+    /// Everything that was committed before this instant is on this page or on an earlier one.
+    pub complete_through: DateTime<Utc>,
+    /// How far that instant lies behind the one at which the page was read, in seconds.
+    #[schema(minimum = 0, maximum = 3_153_600_000_i64)]
+    pub lag_seconds: f64,
 }
 
 /// One change.
@@ -59,8 +80,8 @@ pub struct Change {
     pub version: i64,
     /// What happened.
     pub operation: Operation,
-    /// The record as it is *now*, which may be newer than this change: apply what is newer than what you have. Null after a
-    /// deletion.
+    /// The record as it is *now*, which may be newer than this change: it takes the place of what you have. Null after a deletion and
+    /// a revocation, and where the record is gone by now: what says so comes later in the feed.
     #[schema(value_type = Option<ChangedRecord>)]
     pub record: Option<Box<RawValue>>,
 }
@@ -74,6 +95,27 @@ pub enum Operation {
     Upsert,
     /// It was deleted.
     Delete,
+    /// You see it from now on: it was there before.
+    Grant,
+    /// You no longer see this partnership and all that belongs to it: forget them.
+    Revoke,
+}
+
+impl Operation {
+    /// What the log calls it.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "delete" => Self::Delete,
+            "grant" => Self::Grant,
+            "revoke" => Self::Revoke,
+            _ => Self::Upsert,
+        }
+    }
+
+    /// Whether the record comes with it.
+    pub const fn shows(self) -> bool {
+        matches!(self, Self::Upsert | Self::Grant)
+    }
 }
 
 /// The record of a change, as the kind's own operations show it. For the document: what is embedded is JSON already.

@@ -131,6 +131,13 @@ impl Operation {
         self.responses.insert(status, json!({"description": description, "content": {media: {"schema": schema}}}));
     }
 
+    /// Adds a media type to an answer that is there.
+    pub fn also(&mut self, status: u16, schema: &Value, media: &str) {
+        if let Some(content) = self.responses.get_mut(&status).and_then(|response| response.get_mut("content")) {
+            put(content, media, json!({"schema": schema}));
+        }
+    }
+
     /// Adds headers to an answer.
     pub fn response_headers(&mut self, status: u16, headers: Value) {
         if let Some(response) = self.responses.get_mut(&status) {

@@ -23,6 +23,10 @@ use crate::text;
 
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
+/// The id of a request, for what is noted of it elsewhere than in the log.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
 /// Wraps every request.
 pub async fn finish(
     request: ServiceRequest,
@@ -32,6 +36,7 @@ pub async fn finish(
     let state = request.app_data::<web::Data<State>>().cloned();
     let id = correlation_id(request.headers(), state.as_ref().map(|state| state.as_ref()));
     let language = language(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let standing = state.as_ref().and_then(|state| admit(&request, state));
     let known = match *request.method() {
         Method::GET | Method::HEAD => IfNoneMatch::of(request.headers()).map(Some),

@@ -16,10 +16,13 @@ pub mod reader;
 pub mod respond;
 pub mod select;
 pub mod step;
+pub mod stream;
 
 use limits::{Meter, Quotas};
 
 use crate::db::Database;
+use crate::exports::Readers;
+use crate::feed::watch::Watch;
 use crate::identity::token::Authority;
 use crate::imports::worker::Imports;
 
@@ -27,9 +30,11 @@ use crate::imports::worker::Imports;
 pub struct State {
     database: Database,
     imports: Imports,
+    readers: Readers,
     authority: Authority,
     public_url: String,
     meter: Meter,
+    feed: Watch,
     document: std::sync::OnceLock<Vec<u8>>,
 }
 
@@ -38,6 +43,7 @@ impl State {
     pub fn new(
         database: Database,
         imports: Imports,
+        readers: Readers,
         authority: Authority,
         public_url: impl Into<String>,
         quotas: Quotas,
@@ -45,9 +51,11 @@ impl State {
         Self {
             database,
             imports,
+            readers,
             authority,
             public_url: public_url.into(),
             meter: Meter::new(quotas),
+            feed: Watch::default(),
             document: std::sync::OnceLock::new(),
         }
     }
@@ -60,6 +68,11 @@ impl State {
     /// The way to the database for the service's own upkeep. Handlers have permits.
     pub(crate) const fn housekeeping(&self) -> &Database {
         &self.database
+    }
+
+    /// Where readers of the feed wait.
+    pub const fn feed(&self) -> &Watch {
+        &self.feed
     }
 
     /// The OpenAPI document, once it is assembled.

@@ -211,6 +211,13 @@ impl<R: Exposed> Described for Listing<R> {
 macro_rules! keyset {
     ($query:ident, $page:ident, $table:ident, { $($name:literal => $column:ident: $ty:ty),+ $(,)? }) => {
         match $page.sort {
+            // Not offered by lists: the order of exports.
+            "id" => {
+                if let Some((_, id)) = $page.after {
+                    $query = $query.filter($table::id.gt(id));
+                }
+                $query = $query.order($table::id.asc());
+            }
             $($name => {
                 let after = $page.after::<$ty>()?;
                 if $page.descending {

@@ -21,6 +21,8 @@ use super::State;
 use super::endpoint::{Described, Operation};
 use crate::db::Database;
 use crate::error::{Code, Problem};
+use crate::exports::Readers;
+use crate::feed::watch::Watch;
 use crate::identity::Caller;
 use crate::identity::scopes::{Scope, ScopeInfo, ScopeSet};
 use crate::identity::token::Authority;
@@ -49,6 +51,16 @@ impl<S: Scope> Permit<S> {
     /// The way to the database.
     pub fn database(&self) -> &Database {
         &self.state.database
+    }
+
+    /// The way to the threads that read for long.
+    pub fn readers(&self) -> &Readers {
+        &self.state.readers
+    }
+
+    /// Where readers of the feed wait.
+    pub fn feed(&self) -> &Watch {
+        self.state.feed()
     }
 
     /// The way to the threads that carry out imports.

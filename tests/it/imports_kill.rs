@@ -30,7 +30,7 @@ fn rows(conn: &mut PgConnection, query: &str) -> Vec<(String, i64)> {
     diesel::sql_query(query).load::<Row>(conn).unwrap().into_iter().map(|row| (row.what, row.n)).collect()
 }
 
-fn start(database: &Database, folder: &std::path::Path, address: &str) -> Child {
+pub fn start(database: &Database, folder: &std::path::Path, address: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_ricolloca"))
         .args([
             "--demo",
@@ -51,7 +51,7 @@ fn start(database: &Database, folder: &std::path::Path, address: &str) -> Child 
 }
 
 /// Sends a request until there is an answer; `None` as long as there is none.
-fn attempt(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<(u16, Value)> {
+pub fn attempt(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<(u16, Value)> {
     let agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -67,7 +67,7 @@ fn attempt(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Op
     Some((answer.status().as_u16(), serde_json::from_slice(&body).unwrap_or_default()))
 }
 
-fn until(mut done: impl FnMut() -> Option<Value>) -> Value {
+pub fn until(mut done: impl FnMut() -> Option<Value>) -> Value {
     let began = Instant::now();
     loop {
         if let Some(found) = done() {
@@ -75,6 +75,16 @@ fn until(mut done: impl FnMut() -> Option<Value>) -> Value {
         }
         assert!(began.elapsed() < Duration::from_secs(120), "no answer");
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A token of a demo client, where the service is there.
+pub fn token_of(url: &str, client: &str) -> Option<String> {
+    let form = format!("grant_type=client_credentials&client_id={client}&client_secret=demo");
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    match attempt("POST", &format!("{url}/oauth/token"), &headers, form.as_bytes()) {
+        Some((200, token)) => Some(format!("Bearer {}", token["access_token"].as_str().unwrap())),
+        _ => None,
     }
 }
 

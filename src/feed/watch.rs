@@ -1,0 +1,51 @@
+//! Whether there is news, for readers that wait for it: one look at the log for all of them, and none while nobody waits.
+
+use std::time::Duration;
+
+use actix_web::web;
+use tokio::sync::{Notify, watch};
+
+use super::store;
+use crate::http::State;
+
+/// How often the log is looked at while somebody waits: what a waiting reader's news is late by, at most.
+const PERIOD: Duration = Duration::from_millis(100);
+
+/// Where readers wait.
+pub struct Watch {
+    position: watch::Sender<i64>,
+    someone: Notify,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { position: watch::Sender::new(0), someone: Notify::new() }
+    }
+}
+
+impl Watch {
+    /// A place to wait at: it changes whenever something was committed.
+    pub fn wait(&self) -> watch::Receiver<i64> {
+        let receiver = self.position.subscribe();
+        self.someone.notify_one();
+        receiver
+    }
+}
+
+/// Looks at the log for those who wait, until the service stops.
+pub async fn run(state: web::Data<State>) {
+    let watch = state.feed();
+    loop {
+        if watch.position.receiver_count() == 0 {
+            watch.someone.notified().await;
+        }
+        match state.housekeeping().query(|conn, _| Ok(store::advance(conn)?)).await {
+            Ok(position) => {
+                watch.position.send_if_modified(|known| std::mem::replace(known, position) != position);
+            }
+            // Readers that wait in vain ask again.
+            Err(problem) => tracing::debug!(%problem, "could not look for changes"),
+        }
+        tokio::time::sleep(PERIOD).await;
+    }
+}
