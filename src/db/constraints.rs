@@ -35,6 +35,7 @@ pub const BACKSTOPS: &[&str] = &[
     "action_money_ck",
     "attendance_period_ck",
     "call_allocation_ck",
+    "change_event_audience_ck",
     "change_event_operation_ck",
     "client_key_algorithm_ck",
     "client_role_ck",

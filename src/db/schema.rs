@@ -120,6 +120,8 @@ diesel::table! {
     feed_epoch (epoch) {
         epoch -> Uuid,
         started_at -> Timestamptz,
+        of_database -> Nullable<Text>,
+        pruned_through -> Int8,
     }
 }
 
@@ -340,6 +342,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    sight_settled (settled_on) {
+        settled_on -> Date,
+    }
+}
+
+diesel::table! {
+    sight_told (partnership_id, organisation_id) {
+        partnership_id -> Uuid,
+        organisation_id -> Uuid,
+    }
+}
+
+diesel::table! {
     signing_key (kid) {
         kid -> Text,
         private_pem -> Text,
@@ -383,6 +398,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     participant,
     partnership,
     sight,
+    sight_settled,
+    sight_told,
     signing_key,
     used_assertion,
     vault_check,

@@ -42,7 +42,8 @@ impl Differences {
 
     /// Those that are there both times, however: what changes all the time is different each time for another reason.
     fn keep_those_of(&mut self, other: &Self) {
-        let all: BTreeSet<String> = [&other.missing, &other.different, &other.extra].into_iter().flatten().cloned().collect();
+        let all: BTreeSet<String> =
+            [&other.missing, &other.different, &other.extra].into_iter().flatten().cloned().collect();
         for mine in [&mut self.missing, &mut self.different, &mut self.extra] {
             mine.retain(|id| all.contains(id));
         }
@@ -160,7 +161,9 @@ fn differing_records(
     let mut pending = by_bucket.into_iter().peekable();
     while pending.peek().is_some() {
         let (mut within, mut sent): (Vec<&str>, Vec<Value>) = (Vec::new(), Vec::new());
-        while let Some((name, mut of)) = pending.next_if(|(_, of)| within.is_empty() || sent.len() + of.len() <= RECORDS) {
+        while let Some((name, mut of)) =
+            pending.next_if(|(_, of)| within.is_empty() || sent.len() + of.len() <= RECORDS)
+        {
             within.push(name);
             sent.append(&mut of);
             if within.len() == BUCKETS {
@@ -170,13 +173,10 @@ fn differing_records(
         if sent.len() > RECORDS {
             return Err(Failure::Service(format!("{}: too many records in one bucket", kind.plural())));
         }
-        let answer =
-            ask(sync, &json!({"type": kind.name(), "depth": depth, "within": within, "records": sent}))?;
-        for (name, ids) in [
-            ("missing", &mut found.missing),
-            ("different", &mut found.different),
-            ("extra", &mut found.extra),
-        ] {
+        let answer = ask(sync, &json!({"type": kind.name(), "depth": depth, "within": within, "records": sent}))?;
+        for (name, ids) in
+            [("missing", &mut found.missing), ("different", &mut found.different), ("extra", &mut found.extra)]
+        {
             let told = answer.get(name).and_then(Value::as_array).ok_or_else(odd)?;
             ids.extend(told.iter().filter_map(Value::as_str).map(str::to_owned));
         }

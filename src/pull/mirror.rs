@@ -63,7 +63,8 @@ impl Mirror {
 
     /// Whether a copy is being made: there is none yet, or it is made anew.
     pub fn is_building(&self) -> Result<bool, Failure> {
-        let found = self.conn.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'incoming'", [], |row| row.get(0));
+        let found =
+            self.conn.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'incoming'", [], |row| row.get(0));
         Ok(self.keep::<i64>(found)? > 0)
     }
 
@@ -81,9 +82,10 @@ impl Mirror {
 
     /// How far the export of a kind is: its cursor, the last record, and whether that was all.
     pub fn export(&self, kind: Kind) -> Result<Option<(String, Option<String>, bool)>, Failure> {
-        let found = self.conn.query_row("SELECT cursor, after, done FROM export WHERE type = ?1", [kind.name()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        });
+        let found =
+            self.conn.query_row("SELECT cursor, after, done FROM export WHERE type = ?1", [kind.name()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            });
         self.keep(found.optional())
     }
 
@@ -239,7 +241,11 @@ mod tests {
         mirror.swap("cohort").unwrap();
         assert_eq!((mirror.count(Kind::Cohort).unwrap(), mirror.cursor().unwrap().as_deref()), (1, Some("c3")));
         mirror.begin(&[]).unwrap();
-        assert_eq!((mirror.count(Kind::Cohort).unwrap(), mirror.cursor().unwrap()), (1, None), "the old one is still there");
+        assert_eq!(
+            (mirror.count(Kind::Cohort).unwrap(), mirror.cursor().unwrap()),
+            (1, None),
+            "the old one is still there"
+        );
         mirror.export_began(Kind::Cohort, "c9").unwrap();
         mirror.take(Kind::Cohort, &[(one, json!({"version": 1, "partnership_id": p}))], true).unwrap();
         mirror.swap("cohort").unwrap();

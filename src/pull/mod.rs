@@ -90,7 +90,11 @@ fn attempt(pull: &Pull) -> Result<bool, Failure> {
 
 /// Takes the directory for itself until the process ends.
 fn occupy(directory: &Path) -> Result<File, Failure> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|error| Failure::file(directory, error))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| Failure::file(directory, error))?;
     let name = directory.join("lock");
     let file = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&name);
     let file = file.map_err(|error| Failure::file(&name, error))?;

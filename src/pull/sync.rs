@@ -230,11 +230,8 @@ impl Sync {
     fn page(&mut self, wait: u8) -> Result<Page, Failure> {
         let cursor = self.mirror.cursor()?.unwrap_or_default();
         let types = names(&self.kinds);
-        let url = format!(
-            "{}/v1/changes?types={types}&limit={}&wait={wait}&cursor={cursor}",
-            self.remote.url(),
-            self.limit
-        );
+        let url =
+            format!("{}/v1/changes?types={types}&limit={}&wait={wait}&cursor={cursor}", self.remote.url(), self.limit);
         let answer = self.remote.ask(|agent, token| agent.get(&url).header("authorization", token).call())?;
         match answer.status.as_u16() {
             200 => {}
@@ -285,7 +282,9 @@ fn change(item: &Value) -> Result<Option<Change>, Failure> {
     let id = text("id").and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(|| odd("the feed"))?;
     match (text("operation"), item.get("record")) {
         (Some("upsert" | "grant"), Some(Value::Null) | None) => Ok(None),
-        (Some("upsert" | "grant"), Some(record)) if is_of(record, id) => Ok(Some(Change::Put(kind, id, record.clone()))),
+        (Some("upsert" | "grant"), Some(record)) if is_of(record, id) => {
+            Ok(Some(Change::Put(kind, id, record.clone())))
+        }
         (Some("delete"), _) => Ok(Some(Change::Remove(kind, id))),
         (Some("revoke"), _) => Ok(Some(Change::Forget(id))),
         _ => Err(odd("the feed")),
@@ -357,7 +356,10 @@ mod tests {
         let id = Uuid::from_u128(7);
         let item = |operation: &str, record: Value| json!({"type": "action", "id": id, "version": 1, "operation": operation, "record": record});
         let record = json!({"id": id, "version": 2});
-        assert_eq!(change(&item("upsert", record.clone())).unwrap(), Some(Change::Put(Kind::Action, id, record.clone())));
+        assert_eq!(
+            change(&item("upsert", record.clone())).unwrap(),
+            Some(Change::Put(Kind::Action, id, record.clone()))
+        );
         assert_eq!(change(&item("grant", record.clone())).unwrap(), Some(Change::Put(Kind::Action, id, record)));
         assert_eq!(change(&item("upsert", Value::Null)).unwrap(), None);
         assert_eq!(change(&item("delete", Value::Null)).unwrap(), Some(Change::Remove(Kind::Action, id)));

@@ -30,8 +30,13 @@ fn rows(conn: &mut PgConnection, query: &str) -> Vec<(String, i64)> {
     diesel::sql_query(query).load::<Row>(conn).unwrap().into_iter().map(|row| (row.what, row.n)).collect()
 }
 
+/// The service's program; RICOLLOCA_BIN names another build of it, for long runs.
+pub fn binary() -> String {
+    std::env::var("RICOLLOCA_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ricolloca").to_owned())
+}
+
 pub fn start(database: &Database, folder: &std::path::Path, address: &str) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_ricolloca"))
+    Command::new(binary())
         .args([
             "--demo",
             "off",

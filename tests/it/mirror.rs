@@ -3,7 +3,8 @@
 //! killed at random. In the end each copy is, byte for byte, what its reader sees. A reader with the naive cursor, run beside them as a
 //! mutant, loses changes.
 //!
-//! `CHANGES=1000000 cargo test --release --test it mirror` takes its time.
+//! `CHANGES=1000000 IMPORT=5000 RICOLLOCA_BIN=target/release/ricolloca cargo test --test it mirror` takes its time, and tells in
+//! `/tmp/ricolloca-mirror.txt` what it did.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -63,11 +64,19 @@ impl Field {
     }
 
     /// Sends until there is an answer; a retry is harmless by its method or key.
-    fn send(&self, bearer: &mut (String, &'static str), method: &str, path: &str, more: &[(&str, &str)], body: &str) -> (u16, Value) {
+    fn send(
+        &self,
+        bearer: &mut (String, &'static str),
+        method: &str,
+        path: &str,
+        more: &[(&str, &str)],
+        body: &str,
+    ) -> (u16, Value) {
         let mut which = 0;
         loop {
             which += 1;
-            let headers = [&[("authorization", bearer.0.as_str()), ("content-type", "application/json")], more].concat();
+            let headers =
+                [&[("authorization", bearer.0.as_str()), ("content-type", "application/json")], more].concat();
             match attempt(method, &format!("{}{path}", self.url(which)), &headers, body.as_bytes()) {
                 Some((401, _)) => bearer.0 = self.bearer(bearer.1).0,
                 Some((503 | 500 | 429, _)) | None => std::thread::sleep(Duration::from_millis(30)),
@@ -212,7 +221,11 @@ fn deciding(field: &Field) {
         let body = json!({"name": format!("Name {}", random.gen_range(0..4))}).to_string();
         patch_lines(field, &mut region, &path, &all, &body);
         let path = format!("/v1/outcomes/{}/verification", one(&outcomes, &mut random));
-        let verdict = if random.gen_bool(0.5) { json!({"verdict": "verified"}) } else { json!({"verdict": "disputed", "reason": "x"}) };
+        let verdict = if random.gen_bool(0.5) {
+            json!({"verdict": "verified"})
+        } else {
+            json!({"verdict": "disputed", "reason": "x"})
+        };
         let key = format!("decide-{round}");
         field.send(&mut dote, "POST", &path, &[("idempotency-key", &key)], &verdict.to_string());
     }
@@ -275,7 +288,8 @@ fn quiet(mut command: Command) -> Command {
 
 #[test]
 fn copies_that_are_kept_by_the_feed_alone_equal_the_service() {
-    let number = |name: &str, default: i64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |name: &str, default: i64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (wanted, size) = (number("CHANGES", 8_000), usize::try_from(number("IMPORT", 300)).unwrap());
     let database = Database::new();
     ricolloca::seed::load(&database.url, &context(Clock::System)).unwrap();
@@ -369,9 +383,10 @@ fn copies_that_are_kept_by_the_feed_alone_equal_the_service() {
     }
     let missed = {
         let seen = seen.into_inner().unwrap();
-        let rows: Vec<Numbered> = diesel::sql_query("SELECT seq, kind || record_id || version AS change FROM change_event")
-            .load(&mut field.database.connect())
-            .unwrap();
+        let rows: Vec<Numbered> =
+            diesel::sql_query("SELECT seq, kind || record_id || version AS change FROM change_event")
+                .load(&mut field.database.connect())
+                .unwrap();
         rows.iter().filter(|row| !seen.contains(&row.change)).count()
     };
     let changes = events("SELECT count(*) AS n FROM change_event") - before;

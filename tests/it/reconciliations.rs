@@ -32,7 +32,9 @@ fn buckets(records: &BTreeMap<Uuid, Digest>, kind: &str, depth: usize) -> Value 
 #[test]
 fn agreement_costs_one_request_and_a_difference_one_more() {
     let service = Service::demo();
-    for (reader, kind) in [("demo-dote", "outcome"), ("demo-operator-1", "participant"), ("demo-region", "organisation")] {
+    for (reader, kind) in
+        [("demo-dote", "outcome"), ("demo-operator-1", "participant"), ("demo-region", "organisation")]
+    {
         let client = service.demo_client(reader);
         let right = digests(&client, kind);
         for depth in 0..=3 {
@@ -50,8 +52,12 @@ fn agreement_costs_one_request_and_a_difference_one_more() {
         for depth in 0..=3 {
             let answer = client.post("/v1/reconciliations", buckets(&wrong, kind, depth)).expect(200).json();
             assert_eq!(answer["equal"], false);
-            let differing: Vec<&str> =
-                answer["differing"].as_array().unwrap().iter().map(|bucket| bucket["bucket"].as_str().unwrap()).collect();
+            let differing: Vec<&str> = answer["differing"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|bucket| bucket["bucket"].as_str().unwrap())
+                .collect();
             let mut expected: Vec<String> = [missing, different, extra].map(|id| digest::bucket(id, depth)).into();
             expected.sort();
             expected.dedup();
@@ -83,15 +89,25 @@ fn what_is_no_claim_is_refused() {
         (json!({"type": "outcome", "depth": 1, "buckets": [bucket, bucket]}), "/buckets/1"),
         (json!({"type": "outcome", "depth": 4, "buckets": []}), "/depth"),
         (json!({"type": "secret", "depth": 1, "buckets": []}), "/type"),
-        (json!({"type": "outcome", "depth": 1, "buckets": [{"bucket": "A", "count": 1, "digest": digest}]}), "/buckets/0/bucket"),
-        (json!({"type": "outcome", "depth": 1, "buckets": [{"bucket": "a", "count": 1, "digest": "zz"}]}), "/buckets/0/digest"),
-        (json!({"type": "outcome", "depth": 1, "within": ["a"], "records": [{"id": Uuid::from_u128(7), "digest": digest}]}), "/records/0"),
+        (
+            json!({"type": "outcome", "depth": 1, "buckets": [{"bucket": "A", "count": 1, "digest": digest}]}),
+            "/buckets/0/bucket",
+        ),
+        (
+            json!({"type": "outcome", "depth": 1, "buckets": [{"bucket": "a", "count": 1, "digest": "zz"}]}),
+            "/buckets/0/digest",
+        ),
+        (
+            json!({"type": "outcome", "depth": 1, "within": ["a"], "records": [{"id": Uuid::from_u128(7), "digest": digest}]}),
+            "/records/0",
+        ),
     ] {
         let answer = client.post("/v1/reconciliations", body.clone()).expect(422).json();
-        let pointers: Vec<&str> = answer["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+        let pointers: Vec<&str> =
+            answer["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
         assert!(pointers.contains(&pointer), "{body}: {pointers:?}");
     }
-    assert_eq!(client.post("/v1/reconciliations", json!([])).expect(422).code(), "validation_failed");
+    assert_eq!(client.post("/v1/reconciliations", json!([])).expect(422).code(), "invalid");
     let operator = service.demo_client("demo-operator-1");
     let empty = json!({"type": "outcome", "depth": 0, "buckets": []});
     let answer = operator.post("/v1/reconciliations", empty).expect(200).json();

@@ -145,7 +145,11 @@ fn who_joins_gets_what_was_there_and_who_leaves_is_told_to_forget_it() {
     }
     let mut everything = Copy::default();
     everything.pull(&world.dote, 50);
-    assert_eq!((everything.told("grant"), everything.told("revoke")), (0, 0), "who sees everything gains and loses nothing");
+    assert_eq!(
+        (everything.told("grant"), everything.told("revoke")),
+        (0, 0),
+        "who sees everything gains and loses nothing"
+    );
 }
 
 #[test]
@@ -229,7 +233,8 @@ fn a_reader_waits_for_news_and_is_told_at_once() {
         let waiting = scope.spawn(|| world.operator.get(&path(30)).expect(200).json());
         std::thread::sleep(Duration::from_millis(300));
         // Not for the reader; then something that is.
-        let body = json!({"name": "x", "tax_code": ricolloca::identifiers::synthetic::organisation(1_300_000, 15).as_str()});
+        let body =
+            json!({"name": "x", "tax_code": ricolloca::identifiers::synthetic::organisation(1_300_000, 15).as_str()});
         world.region.post("/v1/organisations", body).expect(201);
         waiting.join().unwrap()
     });
@@ -271,20 +276,32 @@ fn a_cursor_of_what_is_gone_is_refused_and_says_where_to_begin() {
     same(&copy, &world.dote);
     // An export still says where to go on.
     let export = world.dote.get("/v1/exports/calls").expect(200);
-    let head: Value = serde_json::from_str(String::from_utf8(export.body.clone()).unwrap().lines().next().unwrap()).unwrap();
+    let head: Value =
+        serde_json::from_str(String::from_utf8(export.body.clone()).unwrap().lines().next().unwrap()).unwrap();
     get(head["_export"]["cursor"].as_str().unwrap()).expect(200);
     // Another transaction in its place: of a log that was lost.
-    conn.batch_execute("UPDATE change_position SET xid = '7' WHERE position = (SELECT max(position) FROM change_position)").unwrap();
+    conn.batch_execute(
+        "UPDATE change_position SET xid = '7' WHERE position = (SELECT max(position) FROM change_position)",
+    )
+    .unwrap();
     get(&last).expect(410);
     // Another database: a restored one.
     let fresh = world.dote.get("/v1/exports/calls").expect(200);
-    let head: Value = serde_json::from_str(String::from_utf8(fresh.body.clone()).unwrap().lines().next().unwrap()).unwrap();
+    let head: Value =
+        serde_json::from_str(String::from_utf8(fresh.body.clone()).unwrap().lines().next().unwrap()).unwrap();
     let fresh = head["_export"]["cursor"].as_str().unwrap().to_owned();
     get(&fresh).expect(200);
     conn.batch_execute("UPDATE feed_epoch SET of_database = 'another/00000001/5'").unwrap();
     get(&fresh).expect(410);
     // Cursors that were tampered with.
-    for forged in ["", "x", "e30", &last[1..], &last[..last.len() - 3], "eyJlIjoiMDE4OTAwMDAtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAwIiwicCI6LTEsInMiOjB9"] {
+    for forged in [
+        "",
+        "x",
+        "e30",
+        &last[1..],
+        &last[..last.len() - 3],
+        "eyJlIjoiMDE4OTAwMDAtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAwIiwicCI6LTEsInMiOjB9",
+    ] {
         assert_eq!(get(forged).expect(400).code(), "invalid_cursor", "{forged}");
     }
 }
