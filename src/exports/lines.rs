@@ -108,8 +108,7 @@ impl Lines {
                 }
                 Form::Csv => {
                     let record = serde_json::to_value(view)?;
-                    let cells: Vec<String> = self.columns.iter().map(|column| cell(record.get(column))).collect();
-                    self.buffer.extend(table_row(cells.iter().map(String::as_str))?);
+                    self.buffer.extend(table_row(cells(&record, &self.columns).iter().map(String::as_str))?);
                 }
             }
             self.count += 1;
@@ -140,7 +139,13 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-fn table_row<'c>(cells: impl Iterator<Item = &'c str>) -> io::Result<Vec<u8>> {
+/// A record's cells in these columns.
+pub fn cells(record: &Value, columns: &[String]) -> Vec<String> {
+    columns.iter().map(|column| cell(record.get(column))).collect()
+}
+
+/// A row of a table.
+pub fn table_row<'c>(cells: impl Iterator<Item = &'c str>) -> io::Result<Vec<u8>> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(cells)?;
     writer.into_inner().map_err(|error| io::Error::other(error.to_string()))

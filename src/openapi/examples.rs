@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::DEFAULT_URL;
 use crate::error::{Code, Problem, Violation};
+use crate::exports::lines::{cells, table_row};
+use crate::http::reader::NDJSON;
 use crate::text;
 use crate::text::Language;
 
@@ -62,9 +64,43 @@ pub fn illustrate(paths: &mut Map<String, Value>) {
 
 fn show(message: Option<&mut Value>, example: &Value) {
     let content = message.and_then(|message| message.get_mut("content")).and_then(Value::as_object_mut);
-    for media in content.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
-        media.insert("example".to_owned(), example.clone());
+    for (name, media) in content.into_iter().flatten() {
+        let example = match name.as_str() {
+            NDJSON => as_lines(example),
+            "text/csv" => as_table(example),
+            _ => example.clone(),
+        };
+        if let Some(media) = media.as_object_mut() {
+            media.insert("example".to_owned(), example);
+        }
     }
+}
+
+/// An answer that was recorded as a page, as the lines that it may be read as: its items, and a last line of the rest.
+fn as_lines(example: &Value) -> Value {
+    let Some(page) = example.as_object() else { return example.clone() };
+    let items = page.get("items").and_then(Value::as_array).into_iter().flatten();
+    let rest: Map<String, Value> =
+        page.iter().filter(|(name, _)| *name != "items").map(|(name, value)| (name.clone(), value.clone())).collect();
+    let lines: Vec<String> = items.cloned().chain([rest.into()]).map(|line| format!("{line}\n")).collect();
+    lines.concat().into()
+}
+
+/// An export that was recorded as lines, as the table that it may be read as.
+fn as_table(example: &Value) -> Value {
+    let lines = example.as_str().unwrap_or_default().lines();
+    let records: Vec<Value> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let records: Vec<&Value> = records.iter().filter(|record| record.get("id").is_some()).collect();
+    let columns: Vec<String> = records
+        .first()
+        .and_then(|record| record.as_object())
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect();
+    let rows = std::iter::once(columns.clone()).chain(records.iter().map(|record| cells(record, &columns)));
+    let table: Result<Vec<Vec<u8>>, _> = rows.map(|row| table_row(row.iter().map(String::as_str))).collect();
+    String::from_utf8(table.unwrap_or_default().concat()).unwrap_or_default().into()
 }
 
 /// `components.examples`: what a problem of each code looks like.

@@ -76,6 +76,8 @@ fn tags() -> Value {
         {"name": "outcomes", "description": "What became of them (esiti)."},
         {"name": "imports", "description": "Many changes at once (importazioni)."},
         {"name": "changes", "description": "The feed of changes."},
+        {"name": "exports", "description": "All records of a kind, and where the feed goes on from them."},
+        {"name": "reconciliations", "description": "Whether a copy is what it should be."},
     ])
 }
 

@@ -115,8 +115,10 @@ pub fn plain_texts(value: &mut Value) {
             members.values_mut().for_each(plain_texts);
             // How a password is shown says nothing about what may stand in it.
             let of_a_form = members.get("format").is_some_and(|format| format != "password");
-            let bare =
-                !of_a_form && !["enum", "const", "pattern", "example"].iter().any(|name| members.contains_key(*name));
+            let bare = !of_a_form
+                && !["enum", "const", "pattern", "example", "contentMediaType"]
+                    .iter()
+                    .any(|name| members.contains_key(*name));
             if bare && members.contains_key("maxLength") && members.get("type").is_some_and(|name| name == "string") {
                 members.insert("pattern".to_owned(), PLAIN_TEXT.into());
             }

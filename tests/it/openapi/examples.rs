@@ -79,7 +79,13 @@ impl Book {
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let answer = self.client(client).send(&method.to_uppercase(), &url, &headers, bytes);
         assert!((200..300).contains(&answer.status), "the example of {operation} is refused: {answer}");
-        let shown_answer = if answer.body.is_empty() { Value::Null } else { answer.json() };
+        let shown_answer = if answer.body.is_empty() {
+            Value::Null
+        } else if answer.header("content-type") == Some("application/x-ndjson") {
+            json!(String::from_utf8(answer.body.clone()).unwrap())
+        } else {
+            answer.json()
+        };
         self.check(operation, &described, answer.status, &shown_answer);
         let client = if client.is_empty() { Value::Null } else { json!(client) };
         self.entries.push(json!({"operation": operation, "client": client, "parameters": shown, "body": body, "status": answer.status, "answer": shown_answer}));
@@ -156,7 +162,29 @@ fn record() -> Vec<Value> {
     work(&mut book);
     imports(&mut book);
     book.send(DOTE, "list_changes", json!({"types": ["outcome"], "limit": 2}), none(), None);
+    copies(&mut book);
     book.entries
+}
+
+fn copies(book: &mut Book) {
+    let member = book.find(OPERATOR, "/v1/members?sort=created_at")["external_id"].clone();
+    let call = book.find(OPERATOR, "/v1/calls")["external_id"].clone();
+    for (kind, name) in [
+        ("organisations", json!("org-0101")),
+        ("calls", call),
+        ("partnerships", json!("pt-30")),
+        ("members", member),
+        ("cohorts", json!("pt-30-c0")),
+        ("participants", json!("w-1500")),
+        ("actions", json!("pt-30-a0014")),
+        ("outcomes", json!("e-1501")),
+    ] {
+        let some = json!({"external_id": [name]});
+        book.send(OPERATOR, &format!("export_{kind}"), some, json!({}), None);
+    }
+    let digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+    let body = json!({"type": "call", "depth": 0, "buckets": [{"bucket": "", "count": 1, "digest": digest}]});
+    book.send(DOTE, "reconcile", json!({}), json!({}), Some(body));
 }
 
 fn organisations(book: &mut Book) {
