@@ -16,7 +16,7 @@ use crate::participants::Participants;
 use crate::partnerships::Partnerships;
 use crate::reconciliations::ops::Comparison;
 use crate::{
-    actions, calls, cohorts, docs, exports, feed, health, identity, imports, members, organisations, outcomes,
+    actions, calls, cohorts, docs, exports, feed, health, identity, imports, members, metrics, organisations, outcomes,
     participants, partnerships, reconciliations, vocabularies,
 };
 
@@ -87,4 +87,5 @@ pub fn comparisons() -> &'static [Comparison] {
 pub fn configure(config: &mut web::ServiceConfig) {
     api().configure(config);
     docs::configure(config);
+    metrics::routes::configure(config);
 }

@@ -154,6 +154,9 @@ pub struct Settings {
     /// Requests a minute for a token that an address may send.
     #[arg(long, env = "RICOLLOCA_RATE_TOKEN", default_value_t = 600, value_parser = value_parser!(u32).range(1..=1_000_000_000), global = true)]
     pub rate_token: u32,
+    /// Days for which the feed keeps changes; readers that stay away for longer make their copy anew. 0: for ever.
+    #[arg(long, env = "RICOLLOCA_FEED_DAYS", default_value_t = 400, value_parser = value_parser!(u16), global = true)]
+    pub feed_days: u16,
     /// Seconds that requests in progress are given when the service stops.
     #[arg(long, env = "RICOLLOCA_SHUTDOWN_SECONDS", default_value_t = 20, global = true)]
     pub shutdown_seconds: u64,

@@ -14,6 +14,7 @@
 //! | [`exports`] | all of a kind at one instant, and where the feed goes on from there |
 //! | [`reconciliations`] | whether a copy is what it should be |
 //! | [`pull`] | `ricolloca pull`: the reference client of all of these |
+//! | [`metrics`] | figures for those who run the service |
 //! | [`disclosures`] | who was shown whose personal data |
 //! | [`push`] | `ricolloca push`, the reference client of imports |
 //! | [`remote`] | the service as such clients see it |
@@ -52,6 +53,7 @@ pub mod ids;
 pub mod imports;
 pub mod kind;
 pub mod members;
+pub mod metrics;
 pub mod openapi;
 pub mod organisations;
 pub mod outcomes;

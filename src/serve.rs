@@ -161,7 +161,7 @@ pub fn listen(
     signals: Signals,
 ) -> Result<(Server, Vec<std::net::SocketAddr>), StartError> {
     crate::vocabularies::all();
-    actix_web::rt::spawn(feed::watch::run(state.clone()));
+    actix_web::rt::spawn(feed::watch::run(Arc::clone(state.feed()), state.housekeeping().clone()));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -205,7 +205,7 @@ async fn serve_on(settings: &Settings, ground: &Ground, wants_demo: bool) -> Res
         .into());
     }
     let state = state(&ground.url, settings, context)?;
-    actix_web::rt::spawn(housekeeping::run(state.clone()));
+    actix_web::rt::spawn(housekeeping::run(state.clone(), settings.feed_days));
     let (server, _) = listen(settings, state, Signals::Heeded)?;
     // Nobody may be reading: no reason not to serve.
     if let Err(error) = announce(settings, wants_demo) {

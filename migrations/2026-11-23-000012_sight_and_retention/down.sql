@@ -25,3 +25,4 @@ DROP FUNCTION change_log_mark;
 DELETE FROM change_event WHERE operation IN ('grant', 'revoke');
 ALTER TABLE change_event DROP CONSTRAINT change_event_audience_ck, DROP CONSTRAINT change_event_operation_ck,
     DROP COLUMN organisation_id, ADD CONSTRAINT change_event_operation_ck CHECK (operation IN ('upsert', 'delete'));
+ALTER TABLE change_pending DROP COLUMN marked_at;

@@ -6,6 +6,9 @@ ALTER TABLE change_event ADD COLUMN organisation_id uuid, DROP CONSTRAINT change
     ADD CONSTRAINT change_event_operation_ck CHECK (operation IN ('upsert', 'delete', 'grant', 'revoke')),
     ADD CONSTRAINT change_event_audience_ck CHECK ((operation IN ('grant', 'revoke')) = (organisation_id IS NOT NULL));
 
+-- When a transaction wrote its first change: what tells how far the numbering lags behind.
+ALTER TABLE change_pending ADD COLUMN marked_at timestamptz NOT NULL DEFAULT clock_timestamp();
+
 -- Marks the transaction: its events are numbered up to this one.
 CREATE FUNCTION change_log_mark(seq bigint) RETURNS void LANGUAGE sql AS $$
     INSERT INTO change_pending SELECT pg_current_xact_id(), seq WHERE seq IS NOT NULL

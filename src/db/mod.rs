@@ -5,6 +5,7 @@
 
 pub mod cell;
 pub mod constraints;
+pub mod history;
 pub mod migrate;
 pub mod schema;
 pub mod session;

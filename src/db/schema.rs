@@ -273,6 +273,36 @@ diesel::table! {
 }
 
 diesel::table! {
+    outcome_revision (id, version) {
+        id -> Uuid,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        source_organisation_id -> Uuid,
+        external_id -> Nullable<Text>,
+        partnership_id -> Uuid,
+        participant_id -> Uuid,
+        kind -> Text,
+        contract_type -> Nullable<Text>,
+        working_time -> Nullable<Text>,
+        employer_sealed -> Nullable<Bytea>,
+        employer_index -> Nullable<Bytea>,
+        starts_on -> Date,
+        ends_on -> Nullable<Date>,
+        cob -> Nullable<Text>,
+        previous_cob -> Nullable<Text>,
+        cob_annulled -> Bool,
+        ccnl -> Nullable<Text>,
+        profession -> Nullable<Text>,
+        vat_opened_on -> Nullable<Date>,
+        state -> Text,
+        state_reason -> Nullable<Text>,
+        state_changed_on -> Date,
+    }
+}
+
+diesel::table! {
     participant (id) {
         id -> Uuid,
         version -> Int8,
@@ -395,6 +425,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     member,
     organisation,
     outcome,
+    outcome_revision,
     participant,
     partnership,
     sight,

@@ -10,13 +10,14 @@ use super::Opener;
 use super::lines::{Form, Lines, Packing};
 use super::scan::scan;
 use crate::batch::Context;
+use crate::db::history;
 use crate::db::session::Session;
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault, constraints};
 use crate::disclosures::{self, Reading, is_personal};
 use crate::error::Problem;
 use crate::feed::{ops as feed, store};
-use crate::http::crud::Exposed;
+use crate::http::crud::{Exposed, past_of};
 use crate::http::stream::Writer;
 use crate::identity::Caller;
 
@@ -108,6 +109,9 @@ fn write<R: Exposed>(
             }
             None => (feed::end(conn, epoch)?, None),
         };
+        if let Some(past) = past_of::<R>(&asked.filter, context)? {
+            history::enter(conn, past)?;
+        }
         if let Some(begun) = begun.take() {
             // Whoever asked may be gone: the first piece will tell.
             let _ = begun.send(Ok(cursor.clone()));

@@ -1,6 +1,7 @@
 //! A page of the feed: sequence, read, embed.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
@@ -18,6 +19,7 @@ use crate::http::crud::Exposed;
 use crate::identity::Caller;
 use crate::identity::scopes::{ChangesRead, Scope, ScopeInfo, ScopeSet};
 use crate::kind::Kind;
+use crate::metrics::metrics;
 use crate::text;
 
 /// Changes on a page where the reader does not say.
@@ -66,6 +68,7 @@ pub fn page(
     context: &Context,
 ) -> Result<Changes, QueryError> {
     let kinds = kinds(query, caller, sources)?;
+    let began = Instant::now();
     let limit = usize::try_from(query.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(usize::MAX);
     store::settle_day(conn)?;
     // Taken before the sequencing: what was committed before this instant is in the log after it.
@@ -91,6 +94,7 @@ pub fn page(
     let shown = page.items.iter().filter(|item| item.record.is_some());
     let shown = shown.filter_map(|item| Some((Kind::from_name(&item.r#type)?, item.id)));
     disclosures::note(conn, caller, reading, shown, context)?;
+    metrics().page(began.elapsed());
     Ok(page)
 }
 

@@ -1,5 +1,7 @@
 //! The log in the database: sequencing and reading.
 
+use std::time::Instant;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -9,6 +11,7 @@ use crate::db::schema::sight;
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault};
 use crate::kind::Kind;
+use crate::metrics::metrics;
 
 /// Transactions that one statement moves into the log; more than wait in practice.
 const SEQUENCED_AT_ONCE: i32 = 10_000;
@@ -23,9 +26,11 @@ struct Moved {
 /// delivered was numbered for good.
 pub fn sequence(conn: &mut Conn) -> Result<(), Fault> {
     loop {
+        let began = Instant::now();
         let moved: Moved = diesel::sql_query("SELECT change_log_sequence($1) AS n")
             .bind::<Int4, _>(SEQUENCED_AT_ONCE)
             .get_result(conn)?;
+        metrics().sequenced(moved.n, began.elapsed());
         if moved.n < i64::from(SEQUENCED_AT_ONCE) {
             return Ok(());
         }
@@ -124,7 +129,7 @@ pub struct Event {
 }
 
 #[derive(QueryableByName)]
-struct Instant {
+struct Moment {
     #[diesel(sql_type = Timestamptz)]
     at: DateTime<Utc>,
 }
@@ -132,7 +137,7 @@ struct Instant {
 /// The instant before which everything is delivered to whoever stands at a position within a sweep: the beginning of the sweep
 /// before it, or of the feed.
 pub fn complete_before(conn: &mut Conn, position: i64) -> Result<DateTime<Utc>, Fault> {
-    let found: Instant = diesel::sql_query(
+    let found: Moment = diesel::sql_query(
         "SELECT coalesce( \
             (SELECT sequenced_at FROM change_position WHERE position <= $1 \
                 AND sequenced_at < (SELECT sequenced_at FROM change_position WHERE position = $1) ORDER BY position DESC LIMIT 1), \

@@ -1,12 +1,12 @@
 //! Whether there is news, for readers that wait for it: one look at the log for all of them, and none while nobody waits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web;
 use tokio::sync::{Notify, watch};
 
 use super::store;
-use crate::http::State;
+use crate::db::Database;
 
 /// How often the log is looked at while somebody waits: what a waiting reader's news is late by, at most.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -33,13 +33,12 @@ impl Watch {
 }
 
 /// Looks at the log for those who wait, until the service stops.
-pub async fn run(state: web::Data<State>) {
-    let watch = state.feed();
+pub async fn run(watch: Arc<Watch>, database: Database) {
     loop {
         if watch.position.receiver_count() == 0 {
             watch.someone.notified().await;
         }
-        match state.housekeeping().query(|conn, _| Ok(store::advance(conn)?)).await {
+        match database.query(|conn, _| Ok(store::advance(conn)?)).await {
             Ok(position) => {
                 watch.position.send_if_modified(|known| std::mem::replace(known, position) != position);
             }

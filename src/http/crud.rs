@@ -14,11 +14,13 @@ use super::permit::Permit;
 use super::respond::{Changed, Created, Items, Listed, Removed, Shown, Written};
 use super::select::{Embed, Selected, Selection};
 use crate::batch::{Context, Fetched, Item, Job, Lookup, Resource, Target, Verb, Wants, refs};
+use crate::db::history::{self, Past};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Stored};
-use crate::error::{Code, Problem};
+use crate::error::{Code, Problem, Violation};
 use crate::identity::Caller;
 use crate::identity::scopes::Scope;
+use crate::text;
 
 /// A resource with operations of its own under `/v1`.
 pub trait Exposed: Resource {
@@ -46,6 +48,11 @@ pub trait Exposed: Resource {
         page: &Page,
         sight: Option<Uuid>,
     ) -> Result<Vec<Self::Record>, QueryError>;
+
+    /// The past that a filter asks for, where the kind keeps one.
+    fn past(_: &Self::Filter) -> Option<Past> {
+        None
+    }
 
     /// The value of a record that a page ordered by `sort` goes on from.
     fn sort_value(record: &Self::Record, sort: &str) -> Value;
@@ -280,26 +287,46 @@ async fn list<R: Exposed>(permit: Permit<R::Read>, listing: Listing<R>) -> Resul
     listing.selection.permit(&caller)?;
     permit
         .database()
-        .query(move |conn, context| {
-            let mut records = R::list(conn, &listing.filter, &listing.page, caller.sight())?;
-            let limit = usize::try_from(listing.page.limit).unwrap_or(usize::MAX);
-            let next = if records.len() > limit {
-                records.truncate(limit);
-                records.last().map(|last| listing.next(last))
-            } else {
-                None
-            };
-            let shown: Vec<(&R::Record, &Caller)> = records.iter().map(|record| (record, caller.as_ref())).collect();
-            let views = R::views(conn, &shown, context)?;
-            let page = if listing.selection.is_whole() {
-                Either::Left(Items::new(views, next))
-            } else {
-                let parts = listing.selection.apply(conn, &records, &caller, context, &views)?;
-                Either::Right(Items::new(parts, next))
-            };
-            Ok(Selected::new(page))
+        .query(move |conn, context| match past_of::<R>(&listing.filter, context)? {
+            Some(past) => history::read(conn, past, |conn| page(conn, &listing, &caller, context)),
+            None => page(conn, &listing, &caller, context),
         })
         .await
+}
+
+fn page<R: Exposed>(
+    conn: &mut Conn,
+    listing: &Listing<R>,
+    caller: &Caller,
+    context: &Context,
+) -> Result<Listed<R>, QueryError> {
+    let mut records = R::list(conn, &listing.filter, &listing.page, caller.sight())?;
+    let limit = usize::try_from(listing.page.limit).unwrap_or(usize::MAX);
+    let next = if records.len() > limit {
+        records.truncate(limit);
+        records.last().map(|last| listing.next(last))
+    } else {
+        None
+    };
+    let shown: Vec<(&R::Record, &Caller)> = records.iter().map(|record| (record, caller)).collect();
+    let views = R::views(conn, &shown, context)?;
+    let page = if listing.selection.is_whole() {
+        Either::Left(Items::new(views, next))
+    } else {
+        let parts = listing.selection.apply(conn, &records, caller, context, &views)?;
+        Either::Right(Items::new(parts, next))
+    };
+    Ok(Selected::new(page))
+}
+
+/// The past that a filter asks for. What will be known is not known yet, and a later answer would be another one.
+pub fn past_of<R: Exposed>(filter: &R::Filter, context: &Context) -> Result<Option<Past>, Problem> {
+    let past = R::past(filter);
+    if past.and_then(|past| past.known_at).is_some_and(|at| at > context.now()) {
+        let detail = text!("The instant has not come yet." / "L'istante non è ancora arrivato.");
+        return Err(Problem::malformed(vec![Violation::new("as_known_at", "in_the_future", detail)]));
+    }
+    Ok(past)
 }
 
 /// The sort values that every record has.

@@ -18,6 +18,8 @@ pub mod select;
 pub mod step;
 pub mod stream;
 
+use std::sync::Arc;
+
 use limits::{Meter, Quotas};
 
 use crate::db::Database;
@@ -34,7 +36,7 @@ pub struct State {
     authority: Authority,
     public_url: String,
     meter: Meter,
-    feed: Watch,
+    feed: Arc<Watch>,
     document: std::sync::OnceLock<Vec<u8>>,
 }
 
@@ -55,7 +57,7 @@ impl State {
             authority,
             public_url: public_url.into(),
             meter: Meter::new(quotas),
-            feed: Watch::default(),
+            feed: Arc::default(),
             document: std::sync::OnceLock::new(),
         }
     }
@@ -71,7 +73,7 @@ impl State {
     }
 
     /// Where readers of the feed wait.
-    pub const fn feed(&self) -> &Watch {
+    pub const fn feed(&self) -> &Arc<Watch> {
         &self.feed
     }
 

@@ -1,5 +1,6 @@
 //! Outcomes (esiti): what became of a participant, and whether it counts as a placement.
 
+pub mod history;
 pub mod model;
 pub mod ops;
 pub mod placement;

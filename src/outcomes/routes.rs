@@ -6,16 +6,20 @@ use uuid::Uuid;
 
 use super::model::Outcome;
 use super::ops::Act;
-use super::wire::{Outcome as View, OutcomeFilter, OutcomeWithdrawal, Verification};
-use super::{Outcomes, store};
+use super::wire::{Outcome as View, OutcomeFilter, OutcomeRevision, OutcomeWithdrawal, RevisionsQuery, Verification};
+use super::{Outcomes, history, store};
 use crate::db::Conn;
+use crate::db::history::Past;
 use crate::db::threads::QueryError;
-use crate::error::Problem;
+use crate::error::{Code, Problem};
 use crate::http::crud::{self, Exposed};
 use crate::http::endpoint::{About, Api};
-use crate::http::extract::Body;
+use crate::http::extract::{Body, PathId};
 use crate::http::page::Page;
 use crate::http::permit::Permit;
+use crate::http::query::Query;
+use crate::http::reader::Reader;
+use crate::http::respond::Items;
 use crate::http::select::Embed;
 use crate::http::step::{Step, Stepped};
 use crate::identity::scopes::{OutcomesRead, OutcomesVerify, OutcomesWrite};
@@ -44,6 +48,11 @@ impl Exposed for Outcomes {
         store::list(conn, filter, page, sight)
     }
 
+    fn past(filter: &OutcomeFilter) -> Option<Past> {
+        let past = Past { known_at: filter.as_known_at, as_of: filter.as_of };
+        (past != Past::default()).then_some(past)
+    }
+
     fn sort_value(record: &Outcome, sort: &str) -> Value {
         match sort {
             "starts_on" => json!(record.starts_on),
@@ -56,6 +65,18 @@ impl Exposed for Outcomes {
 /// Registers the operations.
 pub fn register(api: &mut Api) {
     crud::register::<Outcomes>(api);
+    api.operation(
+        Method::GET,
+        "/v1/outcomes/{id}/revisions",
+        about(
+            "list_outcome_revisions",
+            "List the revisions of an outcome",
+            "Every version that was recorded, oldest first, each as it was known then, and with the placement as it was judged then. What all outcomes were at an instant: \
+             `as_known_at` of their list.",
+        ),
+        revisions,
+    )
+    .refuses(&[Code::NotFound]);
     api.operation(
         Method::POST,
         "/v1/outcomes/{id}/verification",
@@ -78,6 +99,26 @@ pub fn register(api: &mut Api) {
         ),
         withdraw,
     );
+}
+
+/// Revisions on a page.
+const PAGE: i64 = 50;
+
+async fn revisions(
+    permit: Permit<OutcomesRead>,
+    id: PathId,
+    query: Query<RevisionsQuery>,
+    reader: Reader,
+) -> Result<Items<OutcomeRevision>, Problem> {
+    let caller = permit.caller().clone();
+    let after = query.0.cursor.unwrap_or_default();
+    permit
+        .database()
+        .query(move |conn, context| {
+            let (found, next) = history::revisions(conn, id.0, after, PAGE, &caller, context)?;
+            Ok(Items::new(found, next.map(|version| reader.page(&version.to_string()))))
+        })
+        .await
 }
 
 fn about(id: &str, summary: &str, description: &str) -> About {

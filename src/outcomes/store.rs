@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::model::Outcome;
 use super::wire::OutcomeFilter;
-use crate::db::schema::{cohort, outcome, participant, partnership, sight};
+use crate::db::schema::{cohort, outcome, outcome_revision, participant, partnership, sight};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault};
 use crate::http::page::Page;
@@ -77,6 +77,10 @@ pub fn list(
         let of = participant::table.filter(participant::municipality.eq_any(Province::municipalities(values)));
         query = query.filter(outcome::participant_id.eq_any(of.select(participant::id)));
     }
+    if let Some(day) = filter.as_of {
+        query =
+            query.filter(outcome::starts_on.le(day)).filter(outcome::ends_on.is_null().or(outcome::ends_on.ge(day)));
+    }
     narrow!(query, outcome, filter);
     narrow!(query, outcome, {
         uuid partnership_id filter.partnership, uuid participant_id filter.participant, text kind filter.kind,
@@ -92,6 +96,17 @@ pub fn list(
         "state_changed_on" => state_changed_on: NaiveDate,
     });
     Ok(records(query.load(conn)?)?)
+}
+
+/// When each revision of an outcome was recorded, oldest first: some that come after a version.
+pub fn recorded(conn: &mut Conn, id: Uuid, after: i64, limit: i64) -> Result<Vec<(i64, DateTime<Utc>)>, Fault> {
+    outcome_revision::table
+        .filter(outcome_revision::id.eq(id))
+        .filter(outcome_revision::version.gt(after))
+        .order(outcome_revision::version)
+        .limit(limit)
+        .select((outcome_revision::version, outcome_revision::updated_at))
+        .load(conn)
 }
 
 /// The live outcomes of these participants.

@@ -168,6 +168,27 @@ pub struct PlacementReason {
     pub detail_it: String,
 }
 
+/// Which revisions are asked for.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevisionsQuery {
+    /// Where the page begins: as it stands in `_links.next` of the page before.
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
+    pub cursor: Option<i64>,
+}
+
+/// An outcome as it was.
+#[derive(Serialize, ToSchema)]
+pub struct OutcomeRevision {
+    /// The version that was recorded.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub version: i64,
+    /// When.
+    pub recorded_at: DateTime<Utc>,
+    /// The outcome as it was known at that instant, with its placement as it was judged then.
+    pub record: Outcome,
+}
+
 code_enum! {
     /// What the Dote system says of an outcome (esito della verifica).
     pub enum VerificationVerdict {
@@ -203,6 +224,11 @@ pub struct OutcomeWithdrawal {
 list_filter! {
     /// What a list of outcomes can be narrowed to.
     pub struct OutcomeFilter {
+        /// As they were known at this instant: each as it was last written by then, and its placement judged by the outcomes, the
+        /// call's rules and the crisis company that were known then. Not in the future.
+        pub as_known_at: Option<DateTime<Utc>>,
+        /// Only those in force on this day, their placements judged by what had begun by then.
+        pub as_of: Option<NaiveDate>,
         /// Only those of these partnerships, by their ids.
         #[schema(min_items = 1, max_items = 100)]
         pub partnership: Option<Vec<Uuid>>,

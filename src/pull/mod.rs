@@ -82,10 +82,12 @@ fn attempt(pull: &Pull) -> Result<bool, Failure> {
     let right = if pull.check { check::check(&mut sync, &mut progress)? } else { true };
     let summary = sync.summary()?;
     writeln!(std::io::stdout(), "{summary}").map_err(|error| Failure::File("standard output".to_owned(), error))?;
-    while pull.follow {
+    if !pull.follow {
+        return Ok(right);
+    }
+    loop {
         sync.wait(&mut progress)?;
     }
-    Ok(right)
 }
 
 /// Takes the directory for itself until the process ends.

@@ -159,7 +159,7 @@ impl Sync {
                 if before.as_ref().is_some_and(|(.., done)| *done) {
                     break;
                 }
-                match self.export(kind, before.clone(), progress)? {
+                match self.export(kind, before.as_ref(), progress)? {
                     Piece::Whole => progress.note(&format!("{}: exported", kind.plural())),
                     Piece::Forbidden if all => break progress.note(&format!("{}: not for this client", kind.plural())),
                     Piece::Forbidden => {
@@ -186,11 +186,11 @@ impl Sync {
     fn export(
         &mut self,
         kind: Kind,
-        before: Option<(String, Option<String>, bool)>,
+        before: Option<&(String, Option<String>, bool)>,
         progress: &mut Progress,
     ) -> Result<Piece, Failure> {
         let mut url = format!("{}/v1/exports/{}", self.remote.url(), kind.plural());
-        if let Some((cursor, after, _)) = &before {
+        if let Some((cursor, after, _)) = before {
             // Both are made of characters that stand for themselves in a URL.
             url = format!("{url}?from={cursor}");
             if let Some(after) = after {

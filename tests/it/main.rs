@@ -42,6 +42,7 @@ mod pull;
 mod push;
 mod races;
 mod reconciliations;
+mod revisions;
 mod schema;
 mod sight;
 mod support;

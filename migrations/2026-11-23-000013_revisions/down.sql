@@ -1,0 +1,14 @@
+DROP SCHEMA known CASCADE;
+DROP TRIGGER revise_insert ON call;
+DROP TRIGGER revise_update ON call;
+DROP TRIGGER revise_insert ON cohort;
+DROP TRIGGER revise_update ON cohort;
+DROP TRIGGER revise_insert ON outcome;
+DROP TRIGGER revise_update ON outcome;
+DROP TABLE call_revision;
+DROP TABLE cohort_revision;
+DROP TABLE outcome_revision;
+DROP FUNCTION call_revise, cohort_revise, outcome_revise;
+DROP FUNCTION revision_attach;
+DROP FUNCTION known_at;
+DROP FUNCTION revision_refuse;
