@@ -76,6 +76,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    call_revision (id, version) {
+        id -> Uuid,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        source_organisation_id -> Uuid,
+        external_id -> Nullable<Text>,
+        code -> Text,
+        title -> Text,
+        allocation_cents -> Int8,
+        applications_from -> Date,
+        applications_to -> Date,
+        activities_from -> Date,
+        activities_to -> Date,
+        reporting_deadline -> Date,
+        rules -> Jsonb,
+    }
+}
+
+diesel::table! {
     client (id) {
         id -> Text,
         name -> Text,
@@ -99,6 +120,25 @@ diesel::table! {
 
 diesel::table! {
     cohort (id) {
+        id -> Uuid,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        source_organisation_id -> Uuid,
+        external_id -> Nullable<Text>,
+        partnership_id -> Uuid,
+        operator_organisation_id -> Uuid,
+        name -> Text,
+        crisis_company_id -> Nullable<Uuid>,
+        ateco -> Nullable<Text>,
+        province -> Nullable<Text>,
+        agreement_on -> Nullable<Date>,
+    }
+}
+
+diesel::table! {
+    cohort_revision (id, version) {
         id -> Uuid,
         version -> Int8,
         created_at -> Timestamptz,
@@ -413,9 +453,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     attendance,
     call,
     call_budget,
+    call_revision,
     client,
     client_key,
     cohort,
+    cohort_revision,
     feed_epoch,
     idempotency,
     import,

@@ -45,7 +45,7 @@ pub fn register<R: Exposed>(api: &mut Api) {
                 "All {many} that the caller may see, as they are at one instant, in the order of their ids, in one answer however many they are; filters as in the list. \
                  NDJSON: the first line is `{{\"_export\": ...}}` with the cursor from which `/v1/changes` goes on, then one record a line, and the last line is `{{\"_end\": ...}}`: \
                  without it, the export was cut off. Go on then with `from` (its cursor) and `after` (the id of the last whole line). \
-                 With `Accept: text/csv` a table; the cursor stands in `Link`."
+                 With `Accept: text/csv` a table; the cursor stands in `Link`. Compressed with zstd or gzip where `Accept-Encoding` asks for it."
             ),
         },
         run::<R>,
@@ -187,7 +187,6 @@ impl<R: Resource> Described for Exported<R> {
             200,
             json!({
                 "Link": {"description": "Where the feed goes on from (`rel=\"next\"`).", "schema": {"type": "string", "maxLength": 1000}},
-                "Content-Encoding": {"description": "How the body is compressed, where `Accept-Encoding` asks for it.", "schema": {"type": "string", "enum": ["gzip", "zstd"]}},
             }),
         );
     }

@@ -6,7 +6,7 @@ use crate::support::service::Client;
 use crate::support::world::{World, instant};
 
 fn known(client: &Client, outcome: &str, at: &str) -> Value {
-    let found = client.get(&format!("/v1/outcomes?id={outcome}&as_known_at={at}T12:00:00Z")).expect(200).json();
+    let found = client.get(&format!("/v1/outcomes?id={outcome}&as_known_at={at}T10:00:00Z")).expect(200).json();
     found["items"].as_array().unwrap().first().cloned().unwrap_or(Value::Null)
 }
 
@@ -140,6 +140,6 @@ fn what_was_true_on_a_day_is_told_of_that_day() {
     }
     assert_eq!(on("2013-10-01"), []);
     assert_eq!(world.dote.all("/v1/outcomes").len(), 2);
-    let both = world.dote.get("/v1/outcomes?as_of=2013-03-01&as_known_at=2012-09-30T12:00:00Z").expect(200).json();
+    let both = world.dote.get("/v1/outcomes?as_of=2013-03-01&as_known_at=2012-09-30T10:00:00Z").expect(200).json();
     assert_eq!(both["items"], json!([]));
 }

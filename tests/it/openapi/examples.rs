@@ -342,6 +342,7 @@ fn work(book: &mut Book) {
         live.clone(),
         Some(json!({"verdict": "disputed", "reason": "La comunicazione risulta annullata"})),
     );
+    book.send(OPERATOR, "list_outcome_revisions", json!({"id": outcome}), json!({}), None);
     book.send(
         OPERATOR,
         "withdraw_outcome",
