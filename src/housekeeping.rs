@@ -38,8 +38,11 @@ pub async fn run(state: web::Data<State>, feed_days: u16) {
 }
 
 async fn forget_changes(state: &State, days: u16) {
+    if days == 0 {
+        return;
+    }
     let mut forgotten = 0;
-    while days > 0 {
+    loop {
         let pruned = state.housekeeping().query(move |conn, context| {
             Ok(feed::prune(conn, context.now() - chrono::Duration::days(i64::from(days)))?)
         });

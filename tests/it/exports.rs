@@ -13,7 +13,7 @@ use crate::support::world::World;
 fn lines(client: &Client, path: &str) -> Vec<Value> {
     let answer = client.get(path).expect(200);
     assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
-    String::from_utf8(answer.body.clone()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    String::from_utf8(answer.body).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn what_was_known_at_an_instant_is_told_as_it_was_then() {
 
     // An export of what was known.
     let export = world.dote.get("/v1/exports/outcomes?as_known_at=2012-10-10T12:00:00Z").expect(200);
-    let text = String::from_utf8(export.body.clone()).unwrap();
+    let text = String::from_utf8(export.body).unwrap();
     assert_eq!(serde_json::from_str::<Value>(text.lines().nth(1).unwrap()).unwrap(), answers[1].1);
     for refused in ["2012-12-02T00:00:00Z", "x", "2012-13-01T00:00:00Z"] {
         for path in ["/v1/outcomes", "/v1/exports/outcomes"] {

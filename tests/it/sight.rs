@@ -250,7 +250,7 @@ fn a_page_comes_as_lines_where_they_are_wanted() {
     let accept = [("accept", "application/x-ndjson")];
     let answer = world.dote.send("GET", "/v1/changes?limit=3", &accept, "").expect(200);
     assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
-    let text = String::from_utf8(answer.body.clone()).unwrap();
+    let text = String::from_utf8(answer.body).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let page = world.dote.get("/v1/changes?limit=3").expect(200).json();
     assert_eq!(json!(&lines[..3]), page["items"]);
@@ -277,7 +277,7 @@ fn a_cursor_of_what_is_gone_is_refused_and_says_where_to_begin() {
     // An export still says where to go on.
     let export = world.dote.get("/v1/exports/calls").expect(200);
     let head: Value =
-        serde_json::from_str(String::from_utf8(export.body.clone()).unwrap().lines().next().unwrap()).unwrap();
+        serde_json::from_str(String::from_utf8(export.body).unwrap().lines().next().unwrap()).unwrap();
     get(head["_export"]["cursor"].as_str().unwrap()).expect(200);
     // Another transaction in its place: of a log that was lost.
     conn.batch_execute(
@@ -288,7 +288,7 @@ fn a_cursor_of_what_is_gone_is_refused_and_says_where_to_begin() {
     // Another database: a restored one.
     let fresh = world.dote.get("/v1/exports/calls").expect(200);
     let head: Value =
-        serde_json::from_str(String::from_utf8(fresh.body.clone()).unwrap().lines().next().unwrap()).unwrap();
+        serde_json::from_str(String::from_utf8(fresh.body).unwrap().lines().next().unwrap()).unwrap();
     let fresh = head["_export"]["cursor"].as_str().unwrap().to_owned();
     get(&fresh).expect(200);
     conn.batch_execute("UPDATE feed_epoch SET of_database = 'another/00000001/5'").unwrap();
