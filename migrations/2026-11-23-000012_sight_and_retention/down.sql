@@ -3,7 +3,7 @@ DROP FUNCTION disclosure_refuse;
 DROP FUNCTION feed_prune;
 DROP FUNCTION feed_epoch_now;
 DROP FUNCTION feed_database;
-ALTER TABLE feed_epoch DROP COLUMN of_database, DROP COLUMN pruned_through;
+ALTER TABLE feed_epoch DROP COLUMN of_database, DROP COLUMN pruned_through, DROP COLUMN after_position, DROP COLUMN after_seq;
 DROP TRIGGER touch_update ON organisation;
 DROP TRIGGER touch_update ON cohort;
 DROP TRIGGER touch_update ON call;

@@ -163,7 +163,9 @@ ALTER TABLE cohort ENABLE ALWAYS TRIGGER touch_update;
 ALTER TABLE organisation ENABLE ALWAYS TRIGGER touch_update;
 
 -- Which database an epoch is of: restoring a copy, or promoting a standby, makes another one of it. And how far it was pruned.
-ALTER TABLE feed_epoch ADD COLUMN of_database text, ADD COLUMN pruned_through bigint NOT NULL DEFAULT 0;
+-- Another database may use the numbers of transactions again: what was before the epoch is told apart by where it began.
+ALTER TABLE feed_epoch ADD COLUMN of_database text, ADD COLUMN pruned_through bigint NOT NULL DEFAULT 0,
+    ADD COLUMN after_position bigint NOT NULL DEFAULT 0, ADD COLUMN after_seq bigint NOT NULL DEFAULT 0;
 
 CREATE FUNCTION feed_database() RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()), left(pg_walfile_name(pg_current_wal_insert_lsn()), 8),
@@ -181,7 +183,12 @@ BEGIN
     IF last.of_database IS NULL THEN
         UPDATE feed_epoch SET of_database = feed_database() WHERE epoch = last.epoch;
     ELSIF last.of_database <> feed_database() THEN
-        INSERT INTO feed_epoch (of_database, pruned_through) VALUES (feed_database(), last.pruned_through) RETURNING * INTO last;
+        -- What was committed and has no place yet is of the database before as well.
+        PERFORM change_log_sequence(1000000000);
+        INSERT INTO feed_epoch (of_database, pruned_through, after_position, after_seq)
+        SELECT feed_database(), last.pruned_through, coalesce((SELECT max(position) FROM change_position), 0),
+               coalesce((SELECT max(last_seq) FROM change_position), 0)
+        RETURNING * INTO last;
     END IF;
     RETURN last.epoch;
 END $$;

@@ -78,8 +78,17 @@ pub fn page(
     let page = store::snapshot(conn, |conn| {
         let head = store::head(conn, epoch)?;
         let place = cursor::place(conn, query.cursor.as_deref(), &head)?;
-        let walk =
-            walk::walk(conn, place, &Walk { kinds: &kinds, sight: caller.sight(), limit, through: head.position })?;
+        let walk = walk::walk(
+            conn,
+            place,
+            &Walk {
+                kinds: &kinds,
+                sight: caller.sight(),
+                limit,
+                through: head.position,
+                epoch: (head.after_position, head.after_seq),
+            },
+        )?;
         let complete_through = match walk.end {
             Some(place) => store::complete_before(conn, place.position)?,
             None => before,

@@ -66,6 +66,12 @@ pub struct Head {
     /// The last position.
     #[diesel(sql_type = Int8)]
     pub position: i64,
+    /// The last position of the epoch before.
+    #[diesel(sql_type = Int8)]
+    pub after_position: i64,
+    /// The last change of the epoch before.
+    #[diesel(sql_type = Int8)]
+    pub after_seq: i64,
     /// The last position that was forgotten.
     #[diesel(sql_type = Int8)]
     pub pruned_through: i64,
@@ -77,7 +83,7 @@ pub struct Head {
 /// The end of the log of an epoch.
 pub fn head(conn: &mut Conn, epoch: Uuid) -> Result<Head, Fault> {
     diesel::sql_query(
-        "SELECT epoch, pruned_through, coalesce((SELECT max(position) FROM change_position), 0) AS position, clock_timestamp() AS now \
+        "SELECT epoch, after_position, after_seq, pruned_through, coalesce((SELECT max(position) FROM change_position), 0) AS position, clock_timestamp() AS now \
          FROM feed_epoch WHERE epoch = $1",
     )
     .bind::<SqlUuid, _>(epoch)
@@ -155,6 +161,8 @@ pub struct Range<'a> {
     pub after: (i64, i64),
     /// Up to this position.
     pub through: i64,
+    /// Position and change that the epoch began after: the numbers of transactions may have begun again then.
+    pub epoch: (i64, i64),
     /// Of these kinds.
     pub kinds: &'a [&'a str],
     /// Only what this organisation sees.
@@ -169,6 +177,7 @@ pub fn events(conn: &mut Conn, range: &Range<'_>) -> Result<Vec<Event>, Fault> {
         "SELECT p.position, e.seq, e.kind, e.record_id, e.version, e.operation \
          FROM change_position p JOIN change_event e ON e.xid = p.xid AND e.seq <= p.last_seq \
          WHERE p.position >= $1 AND p.position <= $3 AND (p.position > $1 OR e.seq > $2) \
+           AND (p.position <= $7 OR e.seq > $8) \
            AND CASE WHEN e.organisation_id IS NULL THEN e.kind = ANY ($4) ELSE e.organisation_id = $5 END \
            AND ($5 IS NULL OR e.partnership_id IS NULL OR e.operation = 'revoke' OR EXISTS ( \
                 SELECT FROM sight s WHERE s.partnership_id = e.partnership_id AND s.organisation_id = $5)) \
@@ -180,6 +189,8 @@ pub fn events(conn: &mut Conn, range: &Range<'_>) -> Result<Vec<Event>, Fault> {
     .bind::<Array<Text>, _>(range.kinds)
     .bind::<Nullable<SqlUuid>, _>(range.sight)
     .bind::<Int8, _>(range.limit)
+    .bind::<Int8, _>(range.epoch.0)
+    .bind::<Int8, _>(range.epoch.1)
     .load(conn)
 }
 

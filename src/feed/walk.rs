@@ -19,6 +19,8 @@ pub struct Walk<'a> {
     pub limit: usize,
     /// Up to this position.
     pub through: i64,
+    /// What the epoch began after.
+    pub epoch: (i64, i64),
 }
 
 /// One change to be delivered.
@@ -56,6 +58,7 @@ pub fn walk(conn: &mut Conn, mut place: Place, walk: &Walk<'_>) -> Result<Found,
         let range = Range {
             after: (place.position, place.seq),
             through: walk.through,
+            epoch: walk.epoch,
             kinds: walk.kinds,
             sight: walk.sight,
             limit: asked,

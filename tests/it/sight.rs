@@ -276,8 +276,7 @@ fn a_cursor_of_what_is_gone_is_refused_and_says_where_to_begin() {
     same(&copy, &world.dote);
     // An export still says where to go on.
     let export = world.dote.get("/v1/exports/calls").expect(200);
-    let head: Value =
-        serde_json::from_str(String::from_utf8(export.body).unwrap().lines().next().unwrap()).unwrap();
+    let head: Value = serde_json::from_str(String::from_utf8(export.body).unwrap().lines().next().unwrap()).unwrap();
     get(head["_export"]["cursor"].as_str().unwrap()).expect(200);
     // Another transaction in its place: of a log that was lost.
     conn.batch_execute(
@@ -287,8 +286,7 @@ fn a_cursor_of_what_is_gone_is_refused_and_says_where_to_begin() {
     get(&last).expect(410);
     // Another database: a restored one.
     let fresh = world.dote.get("/v1/exports/calls").expect(200);
-    let head: Value =
-        serde_json::from_str(String::from_utf8(fresh.body).unwrap().lines().next().unwrap()).unwrap();
+    let head: Value = serde_json::from_str(String::from_utf8(fresh.body).unwrap().lines().next().unwrap()).unwrap();
     let fresh = head["_export"]["cursor"].as_str().unwrap().to_owned();
     get(&fresh).expect(200);
     conn.batch_execute("UPDATE feed_epoch SET of_database = 'another/00000001/5'").unwrap();
