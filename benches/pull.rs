@@ -76,7 +76,7 @@ fn measure(service: &Service, url: &str, folder: &std::path::Path, items: i64) -
 
 /// Many actions and outcomes, copies of some of the demo data.
 fn multiply(conn: &mut PgConnection, folder: &std::path::Path, items: i64) -> Outcome<()> {
-    let columns = |table: &str, own: &str| -> Outcome<String> {
+    let mut columns = |table: &str, own: &str| -> Outcome<String> {
         #[derive(QueryableByName)]
         struct Names {
             #[diesel(sql_type = diesel::sql_types::Text)]

@@ -291,6 +291,25 @@ fn a_cursor_of_what_is_gone_is_refused_and_says_where_to_begin() {
     get(&fresh).expect(200);
     conn.batch_execute("UPDATE feed_epoch SET of_database = 'another/00000001/5'").unwrap();
     get(&fresh).expect(410);
+    // Which gives transactions the numbers that others had before: those are not told once more.
+    let begin = |client: &Client| {
+        let export = client.get("/v1/exports/calls").expect(200);
+        let text = String::from_utf8(export.body).unwrap();
+        let head: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        head["_export"]["cursor"].as_str().unwrap().to_owned()
+    };
+    let fresh = begin(&world.dote);
+    let body =
+        json!({"name": "x", "tax_code": ricolloca::identifiers::synthetic::organisation(1_300_000, 15).as_str()});
+    let made = world.region.post("/v1/organisations", body).expect(201).id();
+    conn.batch_execute("SELECT change_log_sequence(1000)").unwrap();
+    conn.batch_execute(
+        "UPDATE change_event SET xid = (SELECT xid FROM change_event ORDER BY seq DESC LIMIT 1) WHERE seq <= (SELECT max(after_seq) FROM feed_epoch)",
+    )
+    .unwrap();
+    let page = get(&fresh).expect(200).json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+    assert_eq!(page["items"][0]["id"], made);
     // Cursors that were tampered with.
     for forged in [
         "",
@@ -302,4 +321,27 @@ fn a_cursor_of_what_is_gone_is_refused_and_says_where_to_begin() {
     ] {
         assert_eq!(get(forged).expect(400).code(), "invalid_cursor", "{forged}");
     }
+}
+
+#[test]
+fn the_figures_tell_where_the_feed_stands_and_name_nobody() {
+    let mut world = World::new();
+    world.active("PT-1", 1);
+    Copy::default().pull(&world.dote, 100);
+    let answer = world.service.anonymous().get("/metrics").expect(200);
+    assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text"));
+    let text = String::from_utf8(answer.body).unwrap();
+    for figure in [
+        "ricolloca_feed_position ",
+        "ricolloca_feed_pending 0",
+        "ricolloca_feed_sequencing_seconds_count ",
+        "ricolloca_feed_page_seconds_bucket{",
+        "# EOF",
+    ] {
+        assert!(text.contains(figure), "{figure}: {text}");
+    }
+    let position: u64 =
+        text.lines().find_map(|line| line.strip_prefix("ricolloca_feed_position ")).unwrap().parse().unwrap();
+    assert!(position > 10, "{text}");
+    assert!(!text.contains(&crate::support::world::worker(1)) && !text.contains("operator-1"));
 }
