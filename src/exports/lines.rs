@@ -45,20 +45,12 @@ impl Packer {
     }
 
     fn finish(self) -> io::Result<()> {
-        let mut writer = match self {
+        let writer = match self {
             Self::Identity(writer) => writer,
             Self::Gzip(encoder) => encoder.finish()?,
             Self::Zstd(encoder) => encoder.finish()?,
         };
-        writer.flush()
-    }
-
-    fn abort(mut self) {
-        match &mut self {
-            Self::Identity(writer) => writer.abort(),
-            Self::Gzip(encoder) => encoder.get_mut().abort(),
-            Self::Zstd(encoder) => encoder.get_mut().abort(),
-        }
+        writer.complete()
     }
 }
 
@@ -122,11 +114,6 @@ impl Lines {
             writeln!(self.packer.out(), "{}", json!({"_end": {"items": self.count, "cursor": cursor}}))?;
         }
         self.packer.finish()
-    }
-
-    /// Ends it in the middle, and so that the reader notices.
-    pub fn abort(self) {
-        self.packer.abort();
     }
 }
 

@@ -55,8 +55,7 @@ pub fn export<R: Exposed>(
     let mut lost = None;
     let written = write(&mut session.conn, opener, asked, &mut lines, &mut begun, &mut lost);
     if let Some(error) = lost {
-        tracing::info!(%error, "an export was cut off by its reader");
-        return lines.abort();
+        return tracing::info!(%error, "an export was cut off by its reader");
     }
     match written {
         Ok(cursor) => {
@@ -72,10 +71,7 @@ pub fn export<R: Exposed>(
             match begun.take() {
                 // Whoever asked may be gone.
                 Some(begun) => drop(begun.send(Err(problem))),
-                None => {
-                    tracing::error!(%problem, "an export failed");
-                    lines.abort();
-                }
+                None => tracing::error!(%problem, "an export failed"),
             }
         }
     }

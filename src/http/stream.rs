@@ -28,14 +28,16 @@ const LOOK: Duration = Duration::from_millis(2);
 /// The two ends of an answer.
 pub fn pipe() -> (Writer, Body) {
     let (sender, receiver) = channel(AHEAD);
-    (Writer { sender, piece: Vec::with_capacity(PIECE), began: Instant::now() }, Body(receiver))
+    (Writer { sender, piece: Vec::with_capacity(PIECE), began: Instant::now(), complete: false }, Body(receiver))
 }
 
-/// The end that the thread writes to.
+/// The end that the thread writes to. Unless it is completed, the reader's connection is closed in the middle of the answer, so that it
+/// does not take what it has for all of it: also where the thread panicked.
 pub struct Writer {
     sender: Sender<io::Result<Bytes>>,
     piece: Vec<u8>,
     began: Instant,
+    complete: bool,
 }
 
 impl Writer {
@@ -59,11 +61,19 @@ impl Writer {
         }
     }
 
-    /// Ends the answer before its end: the reader's connection is closed, so that it does not take what it has for all of it.
-    pub fn abort(&mut self) {
+    /// Ends the answer.
+    pub fn complete(mut self) -> io::Result<()> {
+        self.send()?;
+        self.complete = true;
+        Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
         let since = Instant::now();
-        // Until it is told, the answer must not end: it ends when the sender is dropped.
-        while !self.sender.is_closed() && since.elapsed() < STALLED {
+        // Until the reader's side is told, the answer must not end: it ends when the sender is dropped.
+        while !self.complete && !self.sender.is_closed() && since.elapsed() < STALLED {
             if self.sender.try_send(Err(io::ErrorKind::ConnectionAborted.into())).is_ok() {
                 return;
             }

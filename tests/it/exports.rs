@@ -177,6 +177,38 @@ fn a_client_that_hangs_up_leaves_nothing_behind() {
 }
 
 #[test]
+fn an_export_that_fails_on_the_way_does_not_look_complete() {
+    let service = Service::demo();
+    let client = service.demo_client("demo-dote");
+    let mut conn = service.database.connect();
+    // More than all buffers on the way hold.
+    diesel::sql_query(
+        "INSERT INTO action SELECT (jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'external_id', 'x-' || n))).* \
+         FROM (SELECT * FROM action LIMIT 1) a, generate_series(1, 60000) n",
+    )
+    .execute(&mut conn)
+    .unwrap();
+    let address = service.url.trim_start_matches("http://").to_owned();
+    let token = client.token.clone().unwrap();
+    for form in ["application/x-ndjson", "text/csv"] {
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        let request = format!(
+            "GET /v1/exports/actions HTTP/1.1\r\nHost: x\r\nAccept: {form}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        let mut some = vec![0; 4096];
+        assert!(stream.read(&mut some).unwrap() > 0);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'";
+        assert!(diesel::sql_query(ended).execute(&mut conn).unwrap() > 0);
+        let mut rest = Vec::new();
+        // Closed, orderly or not; but the last chunk of an answer never comes.
+        let _ = stream.read_to_end(&mut rest);
+        assert!(!rest.is_empty() && !rest.ends_with(b"0\r\n\r\n"), "{form}");
+    }
+}
+
+#[test]
 fn who_was_shown_workers_is_noted() {
     let service = Service::demo();
     let dote = service.demo_client("demo-dote");
