@@ -74,7 +74,8 @@ fn measure(service: &Service, url: &str, folder: &std::path::Path, items: i64) -
     load(service, &mut conn, &cursor)
 }
 
-/// Many actions and outcomes, copies of some of the demo data.
+/// Many actions and outcomes, copies of some of the demo data. The workers' names are not those of their rows, so that these cannot be
+/// opened; nothing here reads workers.
 fn multiply(conn: &mut PgConnection, folder: &std::path::Path, items: i64) -> Outcome<()> {
     let mut columns = |table: &str, own: &str| -> Outcome<String> {
         #[derive(QueryableByName)]
@@ -339,7 +340,11 @@ impl Service {
         let (mut count, mut cursor) = (0, cursor.map(str::to_owned));
         loop {
             let from = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-            let (_, page) = self.send("GET", &format!("/v1/changes?limit=1000{from}"), &Value::Null)?;
+            let (_, page) = self.send(
+                "GET",
+                &format!("/v1/changes?types=organisation,cohort,action,outcome&limit=1000{from}"),
+                &Value::Null,
+            )?;
             count += page["items"].as_array().ok_or("no page")?.len();
             let next = page["next"].as_str().ok_or("no page")?.to_owned();
             if page["has_more"] == false {
