@@ -162,6 +162,8 @@ diesel::table! {
         started_at -> Timestamptz,
         of_database -> Nullable<Text>,
         pruned_through -> Int8,
+        after_position -> Int8,
+        after_seq -> Int8,
     }
 }
 

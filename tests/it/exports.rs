@@ -183,8 +183,8 @@ fn an_export_that_fails_on_the_way_does_not_look_complete() {
     let mut conn = service.database.connect();
     // More than all buffers on the way hold.
     diesel::sql_query(
-        "INSERT INTO action SELECT (jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'external_id', 'x-' || n))).* \
-         FROM (SELECT * FROM action LIMIT 1) a, generate_series(1, 60000) n",
+        "INSERT INTO action SELECT r.* FROM (SELECT * FROM action WHERE rectifies_id IS NULL LIMIT 1) a, generate_series(1, 60000) n, \
+            LATERAL jsonb_populate_record(NULL::action, to_jsonb(a) || jsonb_build_object('id', gen_random_uuid(), 'external_id', 'x-' || n)) r",
     )
     .execute(&mut conn)
     .unwrap();
@@ -198,9 +198,13 @@ fn an_export_that_fails_on_the_way_does_not_look_complete() {
         std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
         let mut some = vec![0; 4096];
         assert!(stream.read(&mut some).unwrap() > 0);
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'";
-        assert!(diesel::sql_query(ended).execute(&mut conn).unwrap() > 0);
+        let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+            WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND query LIKE '%\"action\"%'";
+        let found = (0..200).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            diesel::sql_query(ended).execute(&mut conn).unwrap() > 0
+        });
+        assert!(found, "no connection is exporting");
         let mut rest = Vec::new();
         // Closed, orderly or not; but the last chunk of an answer never comes.
         let _ = stream.read_to_end(&mut rest);
