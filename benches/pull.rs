@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bytea, Uuid as SqlUuid};
+use ricolloca::clock::Clock;
 use ricolloca::db;
 use ricolloca::embedded::{Durability, Options, Server};
 use ricolloca::ids::Ids;
@@ -114,7 +115,7 @@ fn multiply(conn: &mut PgConnection, folder: &std::path::Path, items: i64) -> Ou
     let key: [u8; 32] = bytes?.try_into().map_err(|_| "no key")?;
     let (vault, ids) = (Vault::new(&key), Ids::random());
     let people: Vec<Uuid> = people.into_iter().map(|found| found.id).collect();
-    let outcomes: Vec<Uuid> = people.iter().map(|_| ids.next(chrono::Utc::now())).collect();
+    let outcomes: Vec<Uuid> = people.iter().map(|_| ids.next(Clock::System.now())).collect();
     let sealed: Vec<Vec<u8>> =
         outcomes.iter().map(|id| vault.seal(&ids, "outcome.employer", *id, b"99999900121")).collect();
     diesel::sql_query(format!(
