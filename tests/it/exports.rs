@@ -189,7 +189,7 @@ fn an_export_that_fails_on_the_way_does_not_look_complete() {
     .execute(&mut conn)
     .unwrap();
     let address = service.url.trim_start_matches("http://").to_owned();
-    let token = client.token.clone().unwrap();
+    let token = client.token.unwrap();
     for form in ["application/x-ndjson", "text/csv"] {
         let mut stream = std::net::TcpStream::connect(&address).unwrap();
         let request = format!(
