@@ -32,6 +32,7 @@ impl Resource for Actions {
     type Act = Act;
     type Refs = Refs;
     type Facts = Facts;
+    type Around = ();
 
     fn input_of(_: &mut Conn, record: &Action, _: &Context) -> Result<ActionInput, Fault> {
         Ok(input_of(record))
@@ -128,8 +129,12 @@ impl Resource for Actions {
         store::rewrite_attendance(conn, &touched, &known, &status::dead_codes())
     }
 
-    fn views(_: &mut Conn, shown: &[(&Action, &Caller)], _: &Context) -> Result<Vec<wire::Action>, Fault> {
-        Ok(shown.iter().map(|(record, _)| view(record)).collect())
+    fn around(_: &mut Conn, _: &[&Action], _: &Context) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn view(record: &Action, _: &Caller, (): &(), _: &Context) -> Result<wire::Action, Fault> {
+        Ok(view(record))
     }
 }
 

@@ -99,6 +99,8 @@ pub trait Resource: Kept {
     type Refs: Send;
     /// All that the verdicts of a wave depend on.
     type Facts;
+    /// What is shown of several records besides what stands in them.
+    type Around: Send;
 
     /// The representation that a merge-patch is applied to.
     fn input_of(conn: &mut Conn, record: &Self::Record, context: &Context) -> Result<Self::Input, Fault>;
@@ -136,8 +138,23 @@ pub trait Resource: Kept {
         Ok(())
     }
 
+    /// Reads what is needed to show these records.
+    fn around(conn: &mut Conn, records: &[&Self::Record], context: &Context) -> Result<Self::Around, Fault>;
+
+    /// What a caller is shown of a record. Pure.
+    fn view(
+        record: &Self::Record,
+        caller: &Caller,
+        around: &Self::Around,
+        context: &Context,
+    ) -> Result<Self::View, Fault>;
+
     /// What each caller is shown of a record.
-    fn views(conn: &mut Conn, shown: &[(&Self::Record, &Caller)], context: &Context) -> Result<Vec<Self::View>, Fault>;
+    fn views(conn: &mut Conn, shown: &[(&Self::Record, &Caller)], context: &Context) -> Result<Vec<Self::View>, Fault> {
+        let records: Vec<&Self::Record> = shown.iter().map(|(record, _)| *record).collect();
+        let around = Self::around(conn, &records, context)?;
+        shown.iter().map(|(record, caller)| Self::view(record, caller, &around, context)).collect()
+    }
 }
 
 /// How a change locks the partnership it lies in, so that its lifecycle and the change cannot overtake each other. Weakest

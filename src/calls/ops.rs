@@ -28,6 +28,7 @@ impl Resource for Calls {
     type Act = Infallible;
     type Refs = ();
     type Facts = Facts;
+    type Around = ();
 
     fn input_of(_: &mut Conn, record: &Call, _: &Context) -> Result<CallInput, Fault> {
         let Call {
@@ -125,8 +126,12 @@ impl Resource for Calls {
         store::write_allocations(conn, &allocations)
     }
 
-    fn views(_: &mut Conn, shown: &[(&Call, &Caller)], _: &Context) -> Result<Vec<wire::Call>, Fault> {
-        Ok(shown.iter().map(|(record, _)| view(record)).collect())
+    fn around(_: &mut Conn, _: &[&Call], _: &Context) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn view(record: &Call, _: &Caller, (): &(), _: &Context) -> Result<wire::Call, Fault> {
+        Ok(view(record))
     }
 }
 

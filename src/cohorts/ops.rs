@@ -48,6 +48,7 @@ impl Resource for Cohorts {
     type Act = Infallible;
     type Refs = Named;
     type Facts = Facts;
+    type Around = ();
 
     fn input_of(_: &mut Conn, record: &Cohort, _: &Context) -> Result<CohortInput, Fault> {
         let Cohort {
@@ -145,8 +146,12 @@ impl Resource for Cohorts {
         }
     }
 
-    fn views(_: &mut Conn, shown: &[(&Cohort, &Caller)], _: &Context) -> Result<Vec<wire::Cohort>, Fault> {
-        Ok(shown.iter().map(|(record, _)| view(record)).collect())
+    fn around(_: &mut Conn, _: &[&Cohort], _: &Context) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn view(record: &Cohort, _: &Caller, (): &(), _: &Context) -> Result<wire::Cohort, Fault> {
+        Ok(view(record))
     }
 }
 

@@ -113,10 +113,11 @@ fn write<R: Exposed>(
             let _ = begun.send(Ok(cursor.clone()));
         }
         keep(lines.begin(R::KIND.plural(), &cursor, &read_at.to_rfc3339_opts(SecondsFormat::Micros, true)))?;
-        scan::<R>(conn, &asked.filter, after, &asked.caller, context, |ids, views| {
+        let (caller, reading) = (&*asked.caller, &asked.reading);
+        scan::<R>(conn, &asked.filter, after, caller, context, |ids, views| {
             if let Some(notes) = &mut notes {
                 let shown = ids.iter().map(|id| (R::KIND, *id));
-                disclosures::note(&mut notes.conn, &asked.caller, &asked.reading, shown, context)?;
+                disclosures::note(&mut notes.conn, caller, reading, shown, context)?;
             }
             keep(lines.records(views))
         })?;

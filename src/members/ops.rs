@@ -40,6 +40,13 @@ pub struct Facts {
     referenced: HashSet<Uuid>,
 }
 
+/// Who leads the partnerships of members, and the organisations that these are.
+#[derive(Debug, Default)]
+pub struct Around {
+    leads: HashMap<Uuid, Uuid>,
+    organisations: HashMap<Uuid, Organisation>,
+}
+
 impl Resource for Members {
     // Two departures must not both count on the other staying.
     const PARENT_LOCK: ParentLock = ParentLock::Update;
@@ -48,6 +55,7 @@ impl Resource for Members {
     type Act = Infallible;
     type Refs = Named;
     type Facts = Facts;
+    type Around = Around;
 
     fn input_of(_: &mut Conn, record: &Member, _: &Context) -> Result<MemberInput, Fault> {
         let Member { meta, partnership_id, organisation_id, category, joined_on, left_on, own_resources_cents } =
@@ -133,24 +141,27 @@ impl Resource for Members {
         }
     }
 
-    fn views(conn: &mut Conn, shown: &[(&Member, &Caller)], _: &Context) -> Result<Vec<wire::Member>, Fault> {
-        if shown.is_empty() {
-            return Ok(Vec::new());
+    fn around(conn: &mut Conn, records: &[&Member], _: &Context) -> Result<Around, Fault> {
+        if records.is_empty() {
+            return Ok(Around::default());
         }
         let unique = |id: fn(&Member) -> Uuid| -> Vec<Uuid> {
-            let ids: HashSet<Uuid> = shown.iter().map(|(member, _)| id(member)).collect();
+            let ids: HashSet<Uuid> = records.iter().map(|member| id(member)).collect();
             ids.into_iter().collect()
         };
-        let leads: HashMap<Uuid, Uuid> = Partnership::fetch(conn, &unique(|member| member.partnership_id.uuid()))?
+        let leads = Partnership::fetch(conn, &unique(|member| member.partnership_id.uuid()))?
             .into_iter()
             .map(|partnership| (partnership.meta.id, partnership.lead_organisation_id.uuid()))
             .collect();
-        let organisations: HashMap<Uuid, Organisation> =
-            Organisation::fetch(conn, &unique(|member| member.organisation_id.uuid()))?
-                .into_iter()
-                .map(|organisation| (organisation.meta.id, organisation))
-                .collect();
-        Ok(shown.iter().map(|(member, _)| view(member, &leads, &organisations)).collect())
+        let organisations = Organisation::fetch(conn, &unique(|member| member.organisation_id.uuid()))?
+            .into_iter()
+            .map(|organisation| (organisation.meta.id, organisation))
+            .collect();
+        Ok(Around { leads, organisations })
+    }
+
+    fn view(record: &Member, _: &Caller, around: &Around, _: &Context) -> Result<wire::Member, Fault> {
+        Ok(view(record, &around.leads, &around.organisations))
     }
 }
 

@@ -32,6 +32,7 @@ impl Resource for Organisations {
     type Act = Act;
     type Refs = ();
     type Facts = Facts;
+    type Around = ();
 
     fn input_of(_: &mut Conn, record: &Organisation, _: &Context) -> Result<OrganisationInput, Fault> {
         Ok(OrganisationInput {
@@ -92,8 +93,12 @@ impl Resource for Organisations {
         }
     }
 
-    fn views(_: &mut Conn, shown: &[(&Organisation, &Caller)], _: &Context) -> Result<Vec<wire::Organisation>, Fault> {
-        Ok(shown.iter().map(|(record, _)| view(record)).collect())
+    fn around(_: &mut Conn, _: &[&Organisation], _: &Context) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn view(record: &Organisation, _: &Caller, (): &(), _: &Context) -> Result<wire::Organisation, Fault> {
+        Ok(view(record))
     }
 }
 

@@ -53,6 +53,7 @@ impl Resource for Outcomes {
     type Act = Act;
     type Refs = Named;
     type Facts = Facts;
+    type Around = views::Around;
 
     fn input_of(_: &mut Conn, record: &Outcome, context: &Context) -> Result<OutcomeInput, Fault> {
         let employer_tax_code = views::open(record, &context.vault)?;
@@ -164,8 +165,17 @@ impl Resource for Outcomes {
         }
     }
 
-    fn views(conn: &mut Conn, shown: &[(&Outcome, &Caller)], context: &Context) -> Result<Vec<wire::Outcome>, Fault> {
-        views::views(conn, shown, &context.vault)
+    fn around(conn: &mut Conn, records: &[&Outcome], context: &Context) -> Result<views::Around, Fault> {
+        views::Around::of(conn, records, &context.vault)
+    }
+
+    fn view(
+        record: &Outcome,
+        caller: &Caller,
+        around: &views::Around,
+        context: &Context,
+    ) -> Result<wire::Outcome, Fault> {
+        views::view(record, caller, around, &context.vault)
     }
 }
 

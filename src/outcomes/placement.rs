@@ -16,7 +16,7 @@ use crate::vocabularies::{self, PlacementRule};
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances<'a> {
     /// All outcomes of the same participant; it may be among them.
-    pub siblings: &'a [&'a Outcome],
+    pub siblings: &'a [Outcome],
     /// The call's rules.
     pub rules: &'a CallRules,
     /// Blind index of the company that dismissed the worker.

@@ -109,14 +109,15 @@ pub fn recorded(conn: &mut Conn, id: Uuid, after: i64, limit: i64) -> Result<Vec
         .load(conn)
 }
 
-/// The live outcomes of these participants.
-pub fn of_participants(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Outcome>, Fault> {
-    if ids.is_empty() {
+/// The live outcomes of these participants besides some that are known.
+pub fn others_of(conn: &mut Conn, participants: &[Uuid], known: &[Uuid]) -> Result<Vec<Outcome>, Fault> {
+    if participants.is_empty() {
         return Ok(Vec::new());
     }
     records(
         outcome::table
-            .filter(outcome::participant_id.eq_any(ids))
+            .filter(outcome::participant_id.eq_any(participants))
+            .filter(outcome::id.ne_all(known))
             .filter(outcome::deleted_at.is_null())
             .select(Row::as_select())
             .load(conn)?,

@@ -11,12 +11,15 @@ use super::wire::{self, OutcomeInput, Placement};
 use super::{Outcomes, store};
 use crate::batch::{Context, Draft};
 use crate::calls::model::Call;
+use crate::cohorts::Cohorts;
 use crate::cohorts::model::Cohort;
 use crate::db::{Conn, Fault, Stored};
 use crate::identifiers::OrganisationTaxCode;
 use crate::identity::Caller;
 use crate::ids::Id;
+use crate::organisations::Organisations;
 use crate::organisations::model::Organisation;
+use crate::participants;
 use crate::participants::model::Participant;
 use crate::participants::views::may_see;
 use crate::partnerships;
@@ -85,24 +88,23 @@ fn seal(
 }
 
 /// What the views of several outcomes rest on.
-struct Surroundings {
-    participants: HashMap<Uuid, Participant>,
+pub struct Around {
+    /// Where the workers are, and who is in charge of them.
+    charges: HashMap<Uuid, (Id<Cohorts>, Id<Organisations>)>,
+    /// Of workers with several live outcomes: all of them.
     siblings: HashMap<Uuid, Vec<Outcome>>,
     calls: HashMap<Uuid, (Partnership, Call)>,
     /// Blind indexes of the companies that the workers of cohorts come from.
     companies: HashMap<Uuid, Vec<u8>>,
 }
 
-impl Surroundings {
-    fn of(conn: &mut Conn, shown: &[(&Outcome, &Caller)], vault: &Vault) -> Result<Self, Fault> {
-        let ids = unique(shown.iter().map(|(outcome, _)| outcome.participant_id.uuid()));
-        let participants: HashMap<Uuid, Participant> = fetched(conn, &ids)?;
-        let mut siblings: HashMap<Uuid, Vec<Outcome>> = HashMap::new();
-        for outcome in store::of_participants(conn, &ids)? {
-            siblings.entry(outcome.participant_id.uuid()).or_default().push(outcome);
-        }
-        let partnerships = unique(shown.iter().map(|(outcome, _)| outcome.partnership_id.uuid()));
-        let cohorts = unique(participants.values().map(|participant| participant.cohort_id.uuid()));
+impl Around {
+    /// Reads it.
+    pub fn of(conn: &mut Conn, outcomes: &[&Outcome], vault: &Vault) -> Result<Self, Fault> {
+        let participants = unique(outcomes.iter().map(|outcome| outcome.participant_id.uuid()));
+        let charges = participants::store::charges(conn, &participants)?;
+        let partnerships = unique(outcomes.iter().map(|outcome| outcome.partnership_id.uuid()));
+        let cohorts = unique(charges.values().map(|(cohort, _)| cohort.uuid()));
         let cohorts: HashMap<Uuid, Cohort> = fetched(conn, &cohorts)?;
         let company_of = |cohort: &Cohort| cohort.crisis_company_id.map(Id::uuid);
         let organisations = unique(cohorts.values().filter_map(company_of));
@@ -112,16 +114,37 @@ impl Surroundings {
             .collect();
         let companies =
             cohorts.iter().filter_map(|(id, cohort)| Some((*id, indexes.get(&company_of(cohort)?)?.clone()))).collect();
-        Ok(Self { participants, siblings, calls: partnerships::store::with_calls(conn, &partnerships)?, companies })
+        let siblings = siblings(conn, outcomes, &participants)?;
+        Ok(Self { charges, siblings, calls: partnerships::store::with_calls(conn, &partnerships)?, companies })
     }
 
     fn placement(&self, outcome: &Outcome) -> Option<Placement> {
-        let participant = self.participants.get(&outcome.participant_id.uuid())?;
+        let (cohort, _) = self.charges.get(&outcome.participant_id.uuid())?;
         let (_, call) = self.calls.get(&outcome.partnership_id.uuid())?;
-        let siblings: Vec<&Outcome> = self.siblings.get(&participant.meta.id).into_iter().flatten().collect();
-        let dismissed_by = self.companies.get(&participant.cohort_id.uuid()).map(Vec::as_slice);
-        Some(placement::judge(outcome, Circumstances { siblings: &siblings, rules: &call.rules, dismissed_by }))
+        let siblings = self.siblings.get(&outcome.participant_id.uuid()).map_or(&[][..], Vec::as_slice);
+        let dismissed_by = self.companies.get(&cohort.uuid()).map(Vec::as_slice);
+        Some(placement::judge(outcome, Circumstances { siblings, rules: &call.rules, dismissed_by }))
     }
+}
+
+/// The live outcomes of workers that have several. Most have one, which is among those that are shown: it is not read again.
+fn siblings(conn: &mut Conn, shown: &[&Outcome], participants: &[Uuid]) -> Result<HashMap<Uuid, Vec<Outcome>>, Fault> {
+    let mut siblings: HashMap<Uuid, Vec<Outcome>> = HashMap::new();
+    let mut first: HashMap<Uuid, &Outcome> = HashMap::with_capacity(participants.len());
+    let live: Vec<&Outcome> = shown.iter().copied().filter(|outcome| outcome.meta.deleted_at.is_none()).collect();
+    let ids: Vec<Uuid> = live.iter().map(|outcome| outcome.meta.id).collect();
+    for outcome in live {
+        let participant = outcome.participant_id.uuid();
+        if let Some(before) = first.insert(participant, outcome) {
+            siblings.entry(participant).or_insert_with(|| vec![before.clone()]).push(outcome.clone());
+        }
+    }
+    for other in store::others_of(conn, participants, &ids)? {
+        let participant = other.participant_id.uuid();
+        let known = || first.get(&participant).map(|outcome| (*outcome).clone()).into_iter().collect();
+        siblings.entry(participant).or_insert_with(known).push(other);
+    }
+    Ok(siblings)
 }
 
 fn unique(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
@@ -135,23 +158,17 @@ fn fetched<T: Stored>(conn: &mut Conn, ids: &[Uuid]) -> Result<HashMap<Uuid, T>,
     Ok(T::fetch(conn, ids)?.into_iter().map(|record| (record.meta().id, record)).collect())
 }
 
-/// What each caller is shown.
-pub fn views(conn: &mut Conn, shown: &[(&Outcome, &Caller)], vault: &Vault) -> Result<Vec<wire::Outcome>, Fault> {
-    let around = Surroundings::of(conn, shown, vault)?;
-    shown
-        .iter()
-        .map(|(outcome, caller)| {
-            // Neither participant nor call can be gone while an outcome rests on them.
-            let placement = around.placement(outcome).ok_or(Fault::NotFound)?;
-            let participant = around.participants.get(&outcome.participant_id.uuid());
-            let sees_employer = participant.is_some_and(|participant| may_see(participant, caller));
-            let employer = if sees_employer { open(outcome, vault)? } else { None };
-            Ok(view(outcome, employer, placement))
-        })
-        .collect()
+/// What a caller is shown.
+pub fn view(record: &Outcome, caller: &Caller, around: &Around, vault: &Vault) -> Result<wire::Outcome, Fault> {
+    // Neither participant nor call can be gone while an outcome rests on them.
+    let placement = around.placement(record).ok_or(Fault::NotFound)?;
+    let charge = around.charges.get(&record.participant_id.uuid());
+    let sees_employer = charge.is_some_and(|(_, operator)| may_see(*operator, caller));
+    let employer = if sees_employer { open(record, vault)? } else { None };
+    Ok(shown(record, employer, placement))
 }
 
-fn view(record: &Outcome, employer_tax_code: Option<String>, placement: Placement) -> wire::Outcome {
+fn shown(record: &Outcome, employer_tax_code: Option<String>, placement: Placement) -> wire::Outcome {
     let Outcome {
         meta,
         partnership_id,

@@ -73,6 +73,7 @@ impl Resource for Participants {
     type Act = Infallible;
     type Refs = Named;
     type Facts = Facts;
+    type Around = ();
 
     fn input_of(_: &mut Conn, record: &Participant, context: &Context) -> Result<ParticipantInput, Fault> {
         let Person { tax_code, given_name, family_name } = views::open(record, &context.vault)?;
@@ -217,12 +218,17 @@ impl Resource for Participants {
         store::correct_attendance(conn, &corrected)
     }
 
-    fn views(
-        _: &mut Conn,
-        shown: &[(&Participant, &Caller)],
+    fn around(_: &mut Conn, _: &[&Participant], _: &Context) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn view(
+        record: &Participant,
+        caller: &Caller,
+        (): &(),
         context: &Context,
-    ) -> Result<Vec<super::wire::Participant>, Fault> {
-        shown.iter().map(|(record, caller)| views::view(record, caller, &context.vault)).collect()
+    ) -> Result<super::wire::Participant, Fault> {
+        views::view(record, caller, &context.vault)
     }
 }
 

@@ -46,6 +46,16 @@ stored! {
     }
 }
 
+/// Where live participants are and who is in charge of them.
+pub fn charges(conn: &mut Conn, ids: &[Uuid]) -> Result<HashMap<Uuid, (Id<Cohorts>, Id<Organisations>)>, Fault> {
+    let rows: Vec<(Uuid, Uuid, Uuid)> = participant::table
+        .filter(participant::id.eq_any(ids))
+        .filter(participant::deleted_at.is_null())
+        .select((participant::id, participant::cohort_id, participant::operator_organisation_id))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(id, cohort, operator)| (id, (Id::new(cohort), Id::new(operator)))).collect())
+}
+
 /// A page of participants.
 pub fn list(
     conn: &mut Conn,

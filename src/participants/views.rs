@@ -8,6 +8,8 @@ use crate::cohorts::model::Cohort;
 use crate::db::Fault;
 use crate::error::{Code, Problem};
 use crate::identity::{Caller, Role};
+use crate::ids::Id;
+use crate::organisations::Organisations;
 use crate::vault::Vault;
 
 /// What a sealed person belongs to.
@@ -22,8 +24,8 @@ pub fn open(record: &Participant, vault: &Vault) -> Result<Person, Fault> {
 }
 
 /// Whether the caller is shown who the worker is: the operator in charge, the region and the Dote system are.
-pub fn may_see(record: &Participant, caller: &Caller) -> bool {
-    matches!(caller.role, Role::Region | Role::Dote) || caller.organisation == record.operator_organisation_id.uuid()
+pub fn may_see(operator: Id<Organisations>, caller: &Caller) -> bool {
+    matches!(caller.role, Role::Region | Role::Dote) || caller.organisation == operator.uuid()
 }
 
 /// The record that an input makes. The worker is its blind index and pseudonym.
@@ -78,7 +80,7 @@ fn seal(before: Option<&Participant>, person: &Person, id: uuid::Uuid, context: 
 
 /// What a caller is shown.
 pub fn view(record: &Participant, caller: &Caller, vault: &Vault) -> Result<wire::Participant, Fault> {
-    let person = may_see(record, caller).then(|| open(record, vault)).transpose()?;
+    let person = may_see(record.operator_organisation_id, caller).then(|| open(record, vault)).transpose()?;
     let Participant {
         meta,
         partnership_id,

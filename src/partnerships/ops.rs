@@ -56,6 +56,7 @@ impl Resource for Partnerships {
     /// The call that an input names.
     type Refs = Option<Uuid>;
     type Facts = Facts;
+    type Around = ();
 
     fn input_of(_: &mut Conn, record: &Partnership, _: &Context) -> Result<PartnershipInput, Fault> {
         Ok(PartnershipInput {
@@ -152,8 +153,12 @@ impl Resource for Partnerships {
         store::delete_members(conn, &deleted, context.now())
     }
 
-    fn views(_: &mut Conn, shown: &[(&Partnership, &Caller)], _: &Context) -> Result<Vec<wire::Partnership>, Fault> {
-        Ok(shown.iter().map(|(record, _)| view(record)).collect())
+    fn around(_: &mut Conn, _: &[&Partnership], _: &Context) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn view(record: &Partnership, _: &Caller, (): &(), _: &Context) -> Result<wire::Partnership, Fault> {
+        Ok(view(record))
     }
 }
 

@@ -38,7 +38,8 @@ fn contract(id: u128, contract_type: &str, from: &str, to: Option<&str>) -> Outc
 type Verdict = (bool, Option<i64>, Vec<&'static str>);
 
 fn verdict_of(outcome: &Outcome, siblings: &[&Outcome], rules: &CallRules, dismissed_by: Option<&[u8]>) -> Verdict {
-    let placement = judge(outcome, Circumstances { siblings, rules, dismissed_by });
+    let siblings: Vec<Outcome> = siblings.iter().map(|sibling| (*sibling).clone()).collect();
+    let placement = judge(outcome, Circumstances { siblings: &siblings, rules, dismissed_by });
     assert!(!placement.reasons.is_empty());
     (placement.counts, placement.days, placement.reasons.into_iter().map(|reason| reason.code).collect())
 }
