@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -109,15 +110,21 @@ pub fn recorded(conn: &mut Conn, id: Uuid, after: i64, limit: i64) -> Result<Vec
         .load(conn)
 }
 
-/// The live outcomes of these participants besides some that are known.
-pub fn others_of(conn: &mut Conn, participants: &[Uuid], known: &[Uuid]) -> Result<Vec<Outcome>, Fault> {
+/// The live outcomes of those among these participants who have several. Who has one is passed over in the index.
+pub fn siblings(conn: &mut Conn, participants: &[Uuid]) -> Result<Vec<Outcome>, Fault> {
     if participants.is_empty() {
         return Ok(Vec::new());
     }
+    let counted = diesel::alias!(outcome as counted);
+    let several = counted
+        .filter(counted.field(outcome::participant_id).eq_any(participants))
+        .filter(counted.field(outcome::deleted_at).is_null())
+        .group_by(counted.field(outcome::participant_id))
+        .having(count_star().gt(1))
+        .select(counted.field(outcome::participant_id));
     records(
         outcome::table
-            .filter(outcome::participant_id.eq_any(participants))
-            .filter(outcome::id.ne_all(known))
+            .filter(outcome::participant_id.eq_any(several))
             .filter(outcome::deleted_at.is_null())
             .select(Row::as_select())
             .load(conn)?,

@@ -114,7 +114,10 @@ impl Around {
             .collect();
         let companies =
             cohorts.iter().filter_map(|(id, cohort)| Some((*id, indexes.get(&company_of(cohort)?)?.clone()))).collect();
-        let siblings = siblings(conn, outcomes, &participants)?;
+        let mut siblings: HashMap<Uuid, Vec<Outcome>> = HashMap::new();
+        for outcome in store::siblings(conn, &participants)? {
+            siblings.entry(outcome.participant_id.uuid()).or_default().push(outcome);
+        }
         Ok(Self { charges, siblings, calls: partnerships::store::with_calls(conn, &partnerships)?, companies })
     }
 
@@ -125,26 +128,6 @@ impl Around {
         let dismissed_by = self.companies.get(&cohort.uuid()).map(Vec::as_slice);
         Some(placement::judge(outcome, Circumstances { siblings, rules: &call.rules, dismissed_by }))
     }
-}
-
-/// The live outcomes of workers that have several. Most have one, which is among those that are shown: it is not read again.
-fn siblings(conn: &mut Conn, shown: &[&Outcome], participants: &[Uuid]) -> Result<HashMap<Uuid, Vec<Outcome>>, Fault> {
-    let mut siblings: HashMap<Uuid, Vec<Outcome>> = HashMap::new();
-    let mut first: HashMap<Uuid, &Outcome> = HashMap::with_capacity(participants.len());
-    let live: Vec<&Outcome> = shown.iter().copied().filter(|outcome| outcome.meta.deleted_at.is_none()).collect();
-    let ids: Vec<Uuid> = live.iter().map(|outcome| outcome.meta.id).collect();
-    for outcome in live {
-        let participant = outcome.participant_id.uuid();
-        if let Some(before) = first.insert(participant, outcome) {
-            siblings.entry(participant).or_insert_with(|| vec![before.clone()]).push(outcome.clone());
-        }
-    }
-    for other in store::others_of(conn, participants, &ids)? {
-        let participant = other.participant_id.uuid();
-        let known = || first.get(&participant).map(|outcome| (*outcome).clone()).into_iter().collect();
-        siblings.entry(participant).or_insert_with(known).push(other);
-    }
-    Ok(siblings)
 }
 
 fn unique(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
