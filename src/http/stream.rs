@@ -27,8 +27,13 @@ const LOOK: Duration = Duration::from_millis(2);
 
 /// The two ends of an answer.
 pub fn pipe() -> (Writer, Body) {
+    patient(STALLED)
+}
+
+fn patient(stalled: Duration) -> (Writer, Body) {
     let (sender, receiver) = channel(AHEAD);
-    (Writer { sender, piece: Vec::with_capacity(PIECE), began: Instant::now(), complete: false }, Body(receiver))
+    let writer = Writer { sender, piece: Vec::with_capacity(PIECE), began: Instant::now(), stalled, complete: false };
+    (writer, Body(receiver))
 }
 
 /// The end that the thread writes to. Unless it is completed, the reader's connection is closed in the middle of the answer, so that it
@@ -37,6 +42,7 @@ pub struct Writer {
     sender: Sender<io::Result<Bytes>>,
     piece: Vec<u8>,
     began: Instant,
+    stalled: Duration,
     complete: bool,
 }
 
@@ -54,7 +60,7 @@ impl Writer {
                 Err(TrySendError::Closed(_)) => return Err(io::ErrorKind::BrokenPipe.into()),
                 Err(TrySendError::Full(item)) => item,
             };
-            if since.elapsed() > STALLED || self.began.elapsed() > LONGEST {
+            if since.elapsed() > self.stalled || self.began.elapsed() > LONGEST {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             std::thread::sleep(LOOK);
@@ -73,7 +79,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         let since = Instant::now();
         // Until the reader's side is told, the answer must not end: it ends when the sender is dropped.
-        while !self.complete && !self.sender.is_closed() && since.elapsed() < STALLED {
+        while !self.complete && !self.sender.is_closed() && since.elapsed() < self.stalled {
             if self.sender.try_send(Err(io::ErrorKind::ConnectionAborted.into())).is_ok() {
                 return;
             }
@@ -108,5 +114,47 @@ impl MessageBody for Body {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         self.0.poll_recv(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_takes_nothing_is_given_up() {
+        let (mut writer, body) = patient(Duration::from_millis(50));
+        let piece = [b'x'; PIECE];
+        for _ in 0..AHEAD {
+            writer.write_all(&piece).unwrap();
+        }
+        assert_eq!(writer.write_all(&piece).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let began = Instant::now();
+        drop(writer);
+        assert!(began.elapsed() >= Duration::from_millis(50), "the reader is waited for to be told, but not for ever");
+        drop(body);
+    }
+
+    #[test]
+    fn only_what_is_complete_ends_without_an_error() {
+        for complete in [true, false] {
+            let (mut writer, Body(mut pieces)) = patient(Duration::from_millis(50));
+            writer.write_all(b"a").unwrap();
+            if complete {
+                writer.complete().unwrap();
+                assert_eq!(pieces.try_recv().unwrap().unwrap(), "a");
+            } else {
+                drop(writer);
+                assert_eq!(pieces.try_recv().unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+            }
+            assert!(pieces.try_recv().is_err());
+        }
+    }
+
+    #[test]
+    fn a_reader_that_hangs_up_is_noticed_at_once() {
+        let (mut writer, body) = patient(STALLED);
+        drop(body);
+        assert_eq!(writer.write_all(&[b'x'; PIECE]).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }

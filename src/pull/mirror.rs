@@ -72,7 +72,7 @@ impl Mirror {
     pub fn begin(&mut self, of: &[(&str, &str)]) -> Result<(), Failure> {
         self.transact(|tx| {
             tx.execute_batch(
-                "DROP TABLE IF EXISTS incoming; DELETE FROM export; DELETE FROM state WHERE name = 'incoming_cursor';
+                "DROP TABLE IF EXISTS incoming; DELETE FROM export; DELETE FROM state WHERE name IN ('incoming_cursor', 'incoming_complete_through');
                  CREATE TABLE incoming (type TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, partnership_id TEXT, body TEXT NOT NULL,
                      PRIMARY KEY (type, id)) WITHOUT ROWID;",
             )?;
@@ -142,10 +142,7 @@ impl Mirror {
                 }
             }
             put_state(tx, cursor, next)?;
-            if !building {
-                put_state(tx, "complete_through", complete_through)?;
-            }
-            Ok(())
+            put_state(tx, if building { "incoming_complete_through" } else { "complete_through" }, complete_through)
         })
     }
 
@@ -156,8 +153,9 @@ impl Mirror {
             tx.execute_batch(
                 "DROP TABLE IF EXISTS record; ALTER TABLE incoming RENAME TO record; DELETE FROM export;
                  CREATE INDEX record_partnership ON record (partnership_id) WHERE partnership_id IS NOT NULL;
-                 INSERT OR REPLACE INTO state SELECT 'cursor', value FROM state WHERE name = 'incoming_cursor';
-                 DELETE FROM state WHERE name IN ('incoming_cursor', 'complete_through');",
+                 DELETE FROM state WHERE name = 'complete_through';
+                 INSERT OR REPLACE INTO state SELECT substr(name, 10), value FROM state WHERE name IN ('incoming_cursor', 'incoming_complete_through');
+                 DELETE FROM state WHERE name IN ('incoming_cursor', 'incoming_complete_through');",
             )
         })
     }

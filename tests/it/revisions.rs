@@ -1,5 +1,11 @@
 //! What was known, and when; what was true, and when.
 
+use std::collections::BTreeMap;
+
+use chrono::{Days, NaiveDate};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 
 use crate::support::service::Client;
@@ -142,4 +148,60 @@ fn what_was_true_on_a_day_is_told_of_that_day() {
     assert_eq!(world.dote.all("/v1/outcomes").len(), 2);
     let both = world.dote.get("/v1/outcomes?as_of=2013-03-01&as_known_at=2012-09-30T10:00:00Z").expect(200).json();
     assert_eq!(both["items"], json!([]));
+}
+
+/// Random histories: after each change all outcomes are read, and in the end the same is told of each instant.
+#[test]
+fn any_history_is_told_as_it_was_lived() {
+    let mut world = World::new();
+    let draft = world.active("PT-1", 1);
+    let cohort =
+        world.dote.get(&format!("/v1/participants/{}", draft.participant)).expect(200).json()["cohort_id"].clone();
+    let second = world.participant_body(cohort.as_str().unwrap(), 2);
+    let second = world.operator.post("/v1/participants", second).expect(201).id();
+    let mut random = StdRng::seed_from_u64(7);
+    let mut day = NaiveDate::from_ymd_opt(2012, 10, 1).unwrap();
+    let (mut lived, mut outcomes, mut done): (Vec<(String, Value)>, Vec<String>, BTreeMap<&str, usize>) =
+        Default::default();
+    for step in 0..90 {
+        day = day + Days::new(1 + random.gen_range(0..3));
+        world.on(&day.to_string());
+        let some = outcomes.choose(&mut random).cloned();
+        let path = format!("/v1/outcomes/{}", some.clone().unwrap_or_default());
+        let current =
+            some.map(|_| world.dote.get(&path)).filter(|answer| answer.status == 200).map(|answer| answer.json());
+        let (name, answer) = match (random.gen_range(0..7), current) {
+            (0 | 1, _) | (_, None) => {
+                let whose = if random.gen_bool(0.5) { &draft.participant } else { &second };
+                let mut body = world.outcome_body(whose, 100 + step);
+                let from = NaiveDate::from_ymd_opt(2012, 9, 1).unwrap() + Days::new(30 * random.gen_range(0..6));
+                body["starts_on"] = json!(from);
+                body["ends_on"] = json!(from + Days::new(29 + 30 * random.gen_range(0..6)));
+                ("create", world.operator.post("/v1/outcomes", body))
+            }
+            (2 | 3, Some(current)) => {
+                let to = NaiveDate::from_ymd_opt(2013, 3, 1).unwrap() + Days::new(10 * random.gen_range(0..20));
+                ("edit", world.operator.patch(&path, current["version"].as_i64().unwrap(), json!({"ends_on": to})))
+            }
+            (4, Some(_)) => {
+                let verdict = *["verified", "disputed"].choose(&mut random).unwrap();
+                ("verify", world.dote.post(&format!("{path}/verification"), json!({"verdict": verdict, "reason": "x"})))
+            }
+            (5, Some(_)) => ("withdraw", world.operator.post(&format!("{path}/withdrawal"), json!({"reason": "y"}))),
+            (_, Some(current)) => ("delete", world.operator.delete(&path, current["version"].as_i64().unwrap())),
+        };
+        assert!(answer.status < 500, "{name}: {}", answer.status);
+        if answer.status < 300 {
+            *done.entry(name).or_default() += 1;
+            if name == "create" {
+                outcomes.push(answer.id());
+            }
+        }
+        lived.push((day.to_string(), json!(world.dote.all("/v1/outcomes?limit=200"))));
+    }
+    assert_eq!(done.len(), 5, "each kind of change was made: {done:?}");
+    for (day, was) in &lived {
+        let told = world.dote.all(&format!("/v1/outcomes?limit=200&as_known_at={day}T10:00:00Z"));
+        assert_eq!(&json!(told), was, "as known on {day}");
+    }
 }
