@@ -6,12 +6,13 @@ use std::io::Write as _;
 use uuid::Uuid;
 
 use crate::batch::Context;
-use crate::config::{AddClient, RemoveClientKey, Settings};
+use crate::clock::Clock;
+use crate::config::{AddClient, RemoveClientKey, RevokeClient, RotateSigningKey, Settings};
 use crate::db::{self, Conn, Fault, Meta, Stored as _, migrate as migrations};
 use crate::identifiers::OrganisationTaxCode;
 use crate::identity::assertion::{self, ClientKey};
-use crate::identity::store::{self, Client};
-use crate::identity::{Role, secret};
+use crate::identity::store::{self, Client, KeptKey};
+use crate::identity::{Role, keys, secret};
 use crate::organisations::model::Organisation;
 use crate::organisations::store::by_tax_code;
 use crate::serve::{Ground, StartError};
@@ -67,6 +68,36 @@ pub fn remove_client_key(settings: &Settings, key: &RemoveClientKey) -> Result<(
     if removed { Ok(()) } else { Err(format!("the client `{}` has no key `{}`", key.id, key.kid).into()) }
 }
 
+/// Revokes a client: it obtains no tokens, and those that it has are refused within seconds.
+pub fn revoke_client(settings: &Settings, client: &RevokeClient) -> Result<(), StartError> {
+    let ground = Ground::lay(settings)?;
+    migrations::migrate(&ground.url)?;
+    let mut conn = db::connect(&ground.url)?;
+    let revoked = store::revoke_client(&mut conn, &client.id, Clock::System.now())?;
+    ground.leave();
+    if revoked { Ok(()) } else { Err(format!("there is no client `{}` to revoke", client.id).into()) }
+}
+
+/// Makes a new key that signs tokens.
+pub fn rotate_signing_key(settings: &Settings, rotation: &RotateSigningKey) -> Result<(), StartError> {
+    let ground = Ground::lay(settings)?;
+    migrations::migrate(&ground.url)?;
+    let context = ground.context(settings)?;
+    let mut conn = db::connect(&ground.url)?;
+    let now = context.now();
+    let announced = if rotation.compromised { 0 } else { rotation.announce };
+    let key = KeptKey {
+        kid: context.ids.next(now).to_string(),
+        pem: keys::generate()?,
+        signs_from: now + chrono::Duration::seconds(i64::from(announced)),
+    };
+    store::add_key(&mut conn, &key, rotation.compromised, now)?;
+    ground.leave();
+    let from = key.signs_from.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    writeln!(std::io::stdout(), "kid         {}\nsigns_from  {from}", key.kid)?;
+    Ok(())
+}
+
 /// Registers a client, and its organisation where that is not known.
 pub fn put_client(
     conn: &mut Conn,
@@ -79,7 +110,7 @@ pub fn put_client(
 ) -> Result<(), StartError> {
     let secret_hash = Some(secret::hash(plain, &context.ids)?);
     let organisation_id = organisation(conn, context, tax_code, name)?;
-    let client = Client { id: id.to_owned(), name: name.to_owned(), organisation_id, role, secret_hash };
+    let client = Client { id: id.to_owned(), name: name.to_owned(), organisation_id, role, secret_hash, generation: 1 };
     Ok(store::put_client(conn, &client, context.now())?)
 }
 
@@ -95,7 +126,7 @@ pub fn put_signing_client(
 ) -> Result<(), StartError> {
     let organisation_id = organisation(conn, context, tax_code, name)?;
     let secret_hash = store::live_client(conn, id)?.and_then(|client| client.secret_hash);
-    let client = Client { id: id.to_owned(), name: name.to_owned(), organisation_id, role, secret_hash };
+    let client = Client { id: id.to_owned(), name: name.to_owned(), organisation_id, role, secret_hash, generation: 1 };
     Ok(store::put_client_with_keys(conn, &client, keys, context.now())?)
 }
 

@@ -39,6 +39,28 @@ pub enum Command {
     AddClient(AddClient),
     /// Remove a key that a client signs with: from then on it obtains no token with it.
     RemoveClientKey(RemoveClientKey),
+    /// Revoke a client: it obtains no token any more, and those that it has are refused within seconds. `add-client` admits it again.
+    RevokeClient(RevokeClient),
+    /// Make a new key that signs tokens, while the service runs. Tokens of the one before stay good until they expire.
+    RotateSigningKey(RotateSigningKey),
+}
+
+/// A client to revoke.
+#[derive(Debug, Args)]
+pub struct RevokeClient {
+    /// The client's id.
+    pub id: String,
+}
+
+/// How the key that signs tokens is replaced.
+#[derive(Debug, Args)]
+pub struct RotateSigningKey {
+    /// Seconds for which the new key is published before it signs, so that whoever verifies tokens knows it by then.
+    #[arg(long, default_value_t = 300, value_parser = value_parser!(u32).range(5..=86_400))]
+    pub announce: u32,
+    /// Somebody else may have the keys: the new one signs at once, the ones before are destroyed, and every token has to be obtained anew.
+    #[arg(long)]
+    pub compromised: bool,
 }
 
 /// A client to register.

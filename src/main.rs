@@ -20,6 +20,8 @@ async fn main() -> ExitCode {
         Some(Command::Migrate) => admin::migrate(&cli.settings),
         Some(Command::AddClient(client)) => admin::add_client(&cli.settings, client),
         Some(Command::RemoveClientKey(key)) => admin::remove_client_key(&cli.settings, key),
+        Some(Command::RevokeClient(client)) => admin::revoke_client(&cli.settings, client),
+        Some(Command::RotateSigningKey(rotation)) => admin::rotate_signing_key(&cli.settings, rotation),
         Some(Command::Push(push)) => return ricolloca::push::run(push),
         Some(Command::Pull(pull)) => return ricolloca::pull::run(pull),
         Some(Command::Openapi) => {

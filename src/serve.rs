@@ -111,9 +111,10 @@ pub fn authority(conn: &mut Conn, context: &Context, public_url: &str) -> Result
         let kid = context.ids.next(context.now()).to_string();
         identity::store::add_first_key(conn, &kid, &keys::generate()?, context.now())?;
     }
-    let loaded: Result<Vec<_>, _> =
-        identity::store::signing_keys(conn)?.iter().map(|(kid, pem)| keys::load(kid, pem)).collect();
-    Ok(Authority::new(public_url, loaded?))
+    let loaded: Result<Vec<_>, _> = identity::store::signing_keys(conn)?.iter().map(keys::load).collect();
+    let authority = Authority::new(public_url, loaded?);
+    authority.know_generations(identity::store::generations(conn)?);
+    Ok(authority)
 }
 
 /// Refuses a secret that is not the one the database's personal data is sealed with: under it nothing could be read, and a
@@ -162,6 +163,7 @@ pub fn listen(
 ) -> Result<(Server, Vec<std::net::SocketAddr>), StartError> {
     crate::vocabularies::all();
     actix_web::rt::spawn(feed::watch::run(Arc::clone(state.feed()), state.housekeeping().clone()));
+    actix_web::rt::spawn(identity::standing::run(state.clone()));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())

@@ -105,6 +105,8 @@ diesel::table! {
         secret_hash -> Nullable<Text>,
         created_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
+        generation -> Int8,
+        changed_at -> Timestamptz,
     }
 }
 
@@ -432,6 +434,7 @@ diesel::table! {
         private_pem -> Text,
         created_at -> Timestamptz,
         retired_at -> Nullable<Timestamptz>,
+        signs_from -> Timestamptz,
     }
 }
 

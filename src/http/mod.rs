@@ -72,6 +72,11 @@ impl State {
         &self.database
     }
 
+    /// What issues and verifies tokens.
+    pub(crate) const fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// Where readers of the feed wait.
     pub const fn feed(&self) -> &Arc<Watch> {
         &self.feed

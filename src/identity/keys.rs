@@ -8,6 +8,7 @@ use p256::elliptic_curve::sec1::ToEncodedPoint;
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use serde_json::json;
 
+use super::store::KeptKey;
 use super::token::SigningKey;
 
 /// A key could not be made or read.
@@ -22,7 +23,8 @@ pub fn generate() -> Result<String, KeyError> {
 }
 
 /// The key of a PEM, ready for use.
-pub fn load(kid: &str, pem: &str) -> Result<SigningKey, KeyError> {
+pub fn load(kept: &KeptKey) -> Result<SigningKey, KeyError> {
+    let KeptKey { kid, pem, signs_from } = kept;
     let secret = SecretKey::from_pkcs8_pem(pem).map_err(|error| KeyError(error.to_string()))?;
     let point = secret.public_key().to_encoded_point(false);
     let coordinate = |bytes: Option<&p256::FieldBytes>| {
@@ -31,7 +33,8 @@ pub fn load(kid: &str, pem: &str) -> Result<SigningKey, KeyError> {
     let (x, y) = (coordinate(point.x())?, coordinate(point.y())?);
     let der = secret.to_pkcs8_der().map_err(|error| KeyError(error.to_string()))?;
     Ok(SigningKey {
-        kid: kid.to_owned(),
+        kid: kid.clone(),
+        signs_from: *signs_from,
         encoding: EncodingKey::from_ec_der(der.as_bytes()),
         decoding: DecodingKey::from_ec_components(&x, &y).map_err(|error| KeyError(error.to_string()))?,
         jwk: json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"}),

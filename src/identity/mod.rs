@@ -6,6 +6,7 @@ pub mod metadata;
 pub mod routes;
 pub mod scopes;
 pub mod secret;
+pub mod standing;
 pub mod store;
 pub mod token;
 

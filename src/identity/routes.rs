@@ -72,7 +72,7 @@ pub struct TokenResponse {
 /// The public keys (RFC 7517).
 #[derive(Serialize, ToSchema)]
 pub struct KeySet {
-    /// The keys; the first signs.
+    /// The keys that sign, did while tokens of theirs are still valid, or soon will.
     #[schema(min_items = 0, max_items = 20)]
     keys: Vec<PublicKey>,
 }
@@ -299,11 +299,14 @@ async fn obtain(
         })?,
         _ => allowed,
     };
+    let generation = client.generation;
     let caller = Caller { client_id: client.id, organisation: client.organisation_id, role: client.role, scopes };
     let context = public.database().context();
     let now = context.now();
-    let access_token =
-        public.authority().issue(&caller, now, context.ids.next(now)).ok_or(Problem::new(Code::Internal))?;
+    let access_token = public
+        .authority()
+        .issue(&caller, generation, now, context.ids.next(now))
+        .ok_or(Problem::new(Code::Internal))?;
     Ok(Document(TokenResponse {
         access_token,
         token_type: "Bearer",
@@ -313,7 +316,8 @@ async fn obtain(
 }
 
 async fn keys(public: Public) -> Result<Document<KeySet>, Problem> {
-    let keys = public.authority().jwks().get_mut("keys").map(Value::take).unwrap_or_default();
+    let keys =
+        public.authority().jwks(public.database().context().now()).get_mut("keys").map(Value::take).unwrap_or_default();
     let keys = serde_json::from_value(keys).map_err(|_| Problem::new(Code::Internal))?;
     Ok(Document(KeySet { keys }))
 }

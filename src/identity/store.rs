@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
 use uuid::Uuid;
 
 use super::Role;
 use super::assertion::{Accepted, ClientKey, KeyAlgorithm};
+use super::token::LIFETIME_SECONDS;
 use crate::db::schema::{client, client_key, signing_key, used_assertion, vault_check};
 use crate::db::{Conn, Fault};
 
@@ -22,19 +24,39 @@ pub struct Client {
     pub role: Role,
     /// The hash of its secret; `None` where it signs assertions only.
     pub secret_hash: Option<String>,
+    /// Ends when it is revoked or changed, and its tokens with it. The database counts.
+    pub generation: i64,
+}
+
+/// A key that signs tokens, will or did, as it is kept.
+#[derive(Clone, Debug)]
+pub struct KeptKey {
+    /// Its name.
+    pub kid: String,
+    /// The private key (PEM, PKCS #8).
+    pub pem: String,
+    /// From when on it signs, until the next one does.
+    pub signs_from: DateTime<Utc>,
 }
 
 /// A client that may still obtain tokens.
 pub fn live_client(conn: &mut Conn, id: &str) -> Result<Option<Client>, Fault> {
-    let row: Option<(String, String, Uuid, String, Option<String>)> = client::table
+    let row: Option<(String, String, Uuid, String, Option<String>, i64)> = client::table
         .filter(client::id.eq(id))
         .filter(client::revoked_at.is_null())
-        .select((client::id, client::name, client::organisation_id, client::role, client::secret_hash))
+        .select((
+            client::id,
+            client::name,
+            client::organisation_id,
+            client::role,
+            client::secret_hash,
+            client::generation,
+        ))
         .first(conn)
         .optional()?;
-    row.map(|(id, name, organisation_id, role, secret_hash)| {
+    row.map(|(id, name, organisation_id, role, secret_hash, generation)| {
         let role = Role::parse(&role).map_err(|error| Fault::DeserializationError(Box::new(error)))?;
-        Ok(Client { id, name, organisation_id, role, secret_hash })
+        Ok(Client { id, name, organisation_id, role, secret_hash, generation })
     })
     .transpose()
 }
@@ -131,13 +153,60 @@ pub fn forget_assertions(conn: &mut Conn, now: DateTime<Utc>) -> Result<usize, F
     diesel::delete(used_assertion::table.filter(used_assertion::expires_at.lt(now))).execute(conn)
 }
 
-/// The keys that verify tokens, the signing one first.
-pub fn signing_keys(conn: &mut Conn) -> Result<Vec<(String, String)>, Fault> {
-    signing_key::table
-        .filter(signing_key::retired_at.is_null())
-        .order(signing_key::created_at.desc())
-        .select((signing_key::kid, signing_key::private_pem))
+/// Revokes a client; whether there was one to revoke.
+pub fn revoke_client(conn: &mut Conn, id: &str, now: DateTime<Utc>) -> Result<bool, Fault> {
+    diesel::update(client::table.filter(client::id.eq(id)).filter(client::revoked_at.is_null()))
+        .set(client::revoked_at.eq(now))
+        .execute(conn)
+        .map(|revoked| revoked > 0)
+}
+
+/// The generations of clients that were changed while tokens of the one before may still be about: for a while, by the database's clock.
+pub fn generations(conn: &mut Conn) -> Result<Vec<(String, i64)>, Fault> {
+    let seconds = 2 * LIFETIME_SECONDS;
+    client::table
+        .filter(client::generation.gt(1))
+        .filter(client::changed_at.gt(diesel::dsl::sql::<Timestamptz>(&format!("now() - interval '{seconds} s'"))))
+        .select((client::id, client::generation))
         .load(conn)
+}
+
+/// The keys that sign tokens, will or did, the latest first.
+pub fn signing_keys(conn: &mut Conn) -> Result<Vec<KeptKey>, Fault> {
+    let rows: Vec<(String, String, DateTime<Utc>)> = signing_key::table
+        .filter(signing_key::retired_at.is_null())
+        .order((signing_key::signs_from.desc(), signing_key::kid.desc()))
+        .select((signing_key::kid, signing_key::private_pem, signing_key::signs_from))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(kid, pem, signs_from)| KeptKey { kid, pem, signs_from }).collect())
+}
+
+/// Adds a key that signs from an instant on. Where the ones before are not to be trusted any more, they go, and all tokens with them.
+pub fn add_key(conn: &mut Conn, key: &KeptKey, alone: bool, now: DateTime<Utc>) -> Result<(), Fault> {
+    conn.transaction(|conn| {
+        diesel::sql_query("LOCK TABLE signing_key IN EXCLUSIVE MODE").execute(conn)?;
+        if alone {
+            diesel::delete(signing_key::table).execute(conn)?;
+        }
+        insert_key(conn, key, now)
+    })
+}
+
+fn insert_key(conn: &mut Conn, key: &KeptKey, now: DateTime<Utc>) -> Result<(), Fault> {
+    diesel::insert_into(signing_key::table)
+        .values((
+            signing_key::kid.eq(&key.kid),
+            signing_key::private_pem.eq(&key.pem),
+            signing_key::created_at.eq(now),
+            signing_key::signs_from.eq(key.signs_from),
+        ))
+        .execute(conn)
+        .map(drop)
+}
+
+/// Destroys keys.
+pub fn forget_keys(conn: &mut Conn, kids: &[String]) -> Result<usize, Fault> {
+    diesel::delete(signing_key::table.filter(signing_key::kid.eq_any(kids))).execute(conn)
 }
 
 /// Adds a key, unless another process was quicker to add the first one.
@@ -145,9 +214,8 @@ pub fn add_first_key(conn: &mut Conn, kid: &str, pem: &str, now: DateTime<Utc>) 
     conn.transaction(|conn| {
         diesel::sql_query("LOCK TABLE signing_key IN EXCLUSIVE MODE").execute(conn)?;
         if signing_key::table.count().get_result::<i64>(conn)? == 0 {
-            diesel::insert_into(signing_key::table)
-                .values((signing_key::kid.eq(kid), signing_key::private_pem.eq(pem), signing_key::created_at.eq(now)))
-                .execute(conn)?;
+            let key = KeptKey { kid: kid.to_owned(), pem: pem.to_owned(), signs_from: now };
+            insert_key(conn, &key, now)?;
         }
         Ok(())
     })

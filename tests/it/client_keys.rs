@@ -16,7 +16,7 @@ use crate::support::signing::{ask, claims, claims_at, ec_key, header, register};
 use crate::support::world::instant;
 
 /// The program, on the database of a running service.
-fn command(service: &Service, folder: &Path, arguments: &[&str]) -> Output {
+pub fn command(service: &Service, folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ricolloca"))
         .env("DATABASE_URL", &service.database.url)
         .args(["--data-dir", folder.to_str().unwrap()])

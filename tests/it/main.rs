@@ -46,3 +46,4 @@ mod revisions;
 mod schema;
 mod sight;
 mod support;
+mod tokens;
