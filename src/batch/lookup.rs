@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Context, Resource, refs};
 use crate::db::{Conn, Fault, Stored};
+use crate::disclosures::{self, Reading};
 use crate::error::{Code, Problem};
 use crate::identity::Caller;
 use crate::kind::Kind;
@@ -30,6 +31,7 @@ pub struct Lookup {
     kind: Kind,
     id: Uuid,
     caller: Arc<Caller>,
+    reading: Reading,
     run: Run,
     outcome: Option<LookupAnswer>,
     reply: oneshot::Sender<LookupAnswer>,
@@ -37,8 +39,13 @@ pub struct Lookup {
 
 impl Lookup {
     /// The record of this id, for this caller.
-    pub fn new<R: Resource>(id: Uuid, caller: Arc<Caller>, reply: oneshot::Sender<LookupAnswer>) -> Self {
-        Self { kind: R::KIND, id, caller, run: run::<R>, outcome: None, reply }
+    pub fn new<R: Resource>(
+        id: Uuid,
+        caller: Arc<Caller>,
+        reading: Reading,
+        reply: oneshot::Sender<LookupAnswer>,
+    ) -> Self {
+        Self { kind: R::KIND, id, caller, reading, run: run::<R>, outcome: None, reply }
     }
 
     /// Ends it without an answer from the database.
@@ -77,6 +84,10 @@ fn run<R: Resource>(conn: &mut Conn, lookups: &mut [&mut Lookup], context: &Cont
     let shown: Vec<(&R::Record, &Caller)> =
         records.iter().zip(&callers).filter_map(|(record, caller)| Some((record.as_ref()?, *caller))).collect();
     let mut views = R::views(conn, &shown, context)?.into_iter();
+    let found = lookups.iter().zip(&records).filter(|(_, record)| record.is_some());
+    let noted: Vec<_> =
+        found.map(|(lookup, _)| (lookup.caller.as_ref(), &lookup.reading, R::KIND, lookup.id)).collect();
+    disclosures::note_each(conn, &noted, context)?;
     for (lookup, record) in lookups.iter_mut().zip(&records) {
         let answer = record.as_ref().and_then(|record| {
             let view = views.next()?;

@@ -2,6 +2,8 @@
 
 pub mod store;
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
 use crate::batch::Context;
@@ -13,7 +15,7 @@ use crate::kind::Kind;
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// The operation's id.
-    pub operation: &'static str,
+    pub operation: Cow<'static, str>,
     /// The request's id.
     pub request_id: String,
 }
@@ -21,6 +23,12 @@ pub struct Reading {
 /// Whether a kind of record shows personal data.
 pub const fn is_personal(kind: Kind) -> bool {
     matches!(kind, Kind::Participant | Kind::Outcome)
+}
+
+/// Notes what several requests were shown, each one record.
+pub fn note_each(conn: &mut Conn, shown: &[(&Caller, &Reading, Kind, Uuid)], context: &Context) -> Result<(), Fault> {
+    let personal: Vec<_> = shown.iter().filter(|(.., kind, _)| is_personal(*kind)).collect();
+    if personal.is_empty() { Ok(()) } else { store::insert_each(conn, &personal, context.now()) }
 }
 
 /// Notes that these records were shown; nothing where none of them is of a person.

@@ -25,7 +25,6 @@ use crate::http::permit::Permit;
 use crate::http::query::{cached_properties, describe_query, query_document, query_problem};
 use crate::http::reader::{NDJSON, Reader};
 use crate::http::stream::{Body, pipe};
-use crate::kind::Kind;
 use crate::shape;
 use crate::text;
 
@@ -192,27 +191,13 @@ impl<R: Resource> Described for Exported<R> {
     }
 }
 
-/// The operation's id, for what is noted of it.
-const fn operation_of(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Organisation => "export_organisations",
-        Kind::Call => "export_calls",
-        Kind::Partnership => "export_partnerships",
-        Kind::Member => "export_members",
-        Kind::Cohort => "export_cohorts",
-        Kind::Participant => "export_participants",
-        Kind::Action => "export_actions",
-        Kind::Outcome => "export_outcomes",
-    }
-}
-
 async fn run<R: Exposed>(permit: Permit<R::Read>, asked: Export<R>, reader: Reader) -> Result<Exported<R>, Problem> {
     let Export { filter, from, form, packing } = asked;
     let columns = match form {
         Form::Csv => columns::<R::View>(),
         Form::Ndjson => Vec::new(),
     };
-    let reading = Reading { operation: operation_of(R::KIND), request_id: reader.request_id };
+    let reading = Reading { operation: format!("export_{}", R::KIND.plural()).into(), request_id: reader.request_id };
     let asked = Asked::<R> { filter, from, form, packing, columns, caller: Arc::clone(permit.caller()), reading };
     let (writer, body) = pipe();
     let (begun, answer) = oneshot::channel();

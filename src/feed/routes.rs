@@ -104,7 +104,7 @@ async fn changes(
             news.borrow_and_update();
         }
         let (caller, asked) = (permit.caller().clone(), query.clone());
-        let reading = Reading { operation: ID, request_id: reader.request_id.clone() };
+        let reading = Reading { operation: ID.into(), request_id: reader.request_id.clone() };
         let page = permit
             .database()
             .query(move |conn, context| ops::page(conn, &asked, &caller, feed_sources(), &reading, context))

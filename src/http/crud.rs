@@ -11,15 +11,18 @@ use super::endpoint::{About, Api};
 use super::extract::{Body, IdempotencyKey, IfMatch, IfNoneMatch, MayMatch, MergePatch, PathExternalId, PathId};
 use super::page::{Listing, Page};
 use super::permit::Permit;
+use super::reader::Reader;
 use super::respond::{Changed, Created, Items, Listed, Removed, Shown, Written};
 use super::select::{Embed, Selected, Selection};
 use crate::batch::{Context, Fetched, Item, Job, Lookup, Resource, Target, Verb, Wants, refs};
 use crate::db::history::{self, Past};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Stored};
+use crate::disclosures::{self, Reading};
 use crate::error::{Code, Problem, Violation};
 use crate::identity::Caller;
 use crate::identity::scopes::Scope;
+use crate::kind::Kind;
 use crate::text;
 
 /// A resource with operations of its own under `/v1`.
@@ -184,16 +187,20 @@ async fn read<R: Exposed>(
     id: PathId,
     known: IfNoneMatch,
     selection: Selection<R>,
+    reader: Reader,
 ) -> Result<Selected<R, Shown<R::View>>, Problem> {
     let caller = permit.caller().clone();
+    let reading = Reading { operation: format!("show_{}", R::KIND.name()).into(), request_id: reader.request_id };
     selection.permit(&caller)?;
     if selection.embeds() {
-        let fetched =
-            permit.database().query(move |conn, context| show(conn, id.0, &selection, &caller, context)).await?;
+        let fetched = permit
+            .database()
+            .query(move |conn, context| show(conn, id.0, &selection, &caller, &reading, context))
+            .await?;
         // What is embedded changes without a new version of this record.
         return Ok(Selected::new(Shown::new(fetched, false)));
     }
-    let mut fetched = permit.database().look_up(|reply| Lookup::new::<R>(id.0, caller, reply)).await?;
+    let mut fetched = permit.database().look_up(|reply| Lookup::new::<R>(id.0, caller, reading, reply)).await?;
     let known = known.has(fetched.version);
     if !selection.is_whole() && !known {
         let view = serde_json::from_slice(&fetched.body).map_err(|_| Problem::new(Code::Internal))?;
@@ -208,12 +215,15 @@ fn show<R: Exposed>(
     id: Uuid,
     selection: &Selection<R>,
     caller: &Caller,
+    reading: &Reading,
     context: &Context,
 ) -> Result<Fetched, QueryError> {
     let records: Vec<R::Record> = refs::visible::<R>(conn, &[caller], &[Some(id)])?.into_iter().flatten().collect();
     let shown: Vec<(&R::Record, &Caller)> = records.iter().map(|record| (record, caller)).collect();
     let views = R::views(conn, &shown, context)?;
-    let view = selection.apply(conn, &records, caller, context, &views)?.pop();
+    let mut read = records.iter().map(|record| (R::KIND, record.meta().id)).collect();
+    let view = selection.apply(conn, &records, caller, context, &views, &mut read)?.pop();
+    disclosures::note(conn, caller, reading, read.into_iter(), context)?;
     let (Some(record), Some(view)) = (records.first(), view) else { return Err(Problem::new(Code::NotFound).into()) };
     let body = serde_json::to_vec(&view).map_err(|_| Problem::new(Code::Internal))?;
     Ok(Fetched { version: record.meta().version, body })
@@ -282,24 +292,30 @@ async fn upsert<R: Exposed>(
     apply(&permit, item).await.map(Written)
 }
 
-async fn list<R: Exposed>(permit: Permit<R::Read>, listing: Listing<R>) -> Result<Listed<R>, Problem> {
+async fn list<R: Exposed>(permit: Permit<R::Read>, listing: Listing<R>, reader: Reader) -> Result<Listed<R>, Problem> {
     let caller = permit.caller().clone();
+    let reading = Reading { operation: format!("list_{}", R::KIND.plural()).into(), request_id: reader.request_id };
     listing.selection.permit(&caller)?;
     permit
         .database()
-        .query(move |conn, context| match past_of::<R>(&listing.filter, context)? {
-            Some(past) => history::read(conn, past, |conn| page(conn, &listing, &caller, context)),
-            None => page(conn, &listing, &caller, context),
+        .query(move |conn, context| {
+            let (page, read) = match past_of::<R>(&listing.filter, context)? {
+                Some(past) => history::read(conn, past, |conn| page(conn, &listing, &caller, context)),
+                None => page(conn, &listing, &caller, context),
+            }?;
+            disclosures::note(conn, &caller, &reading, read.into_iter(), context)?;
+            Ok(page)
         })
         .await
 }
 
+/// A page, and what was read for it.
 fn page<R: Exposed>(
     conn: &mut Conn,
     listing: &Listing<R>,
     caller: &Caller,
     context: &Context,
-) -> Result<Listed<R>, QueryError> {
+) -> Result<(Listed<R>, Vec<(Kind, Uuid)>), QueryError> {
     let mut records = R::list(conn, &listing.filter, &listing.page, caller.sight())?;
     let limit = usize::try_from(listing.page.limit).unwrap_or(usize::MAX);
     let next = if records.len() > limit {
@@ -310,13 +326,14 @@ fn page<R: Exposed>(
     };
     let shown: Vec<(&R::Record, &Caller)> = records.iter().map(|record| (record, caller)).collect();
     let views = R::views(conn, &shown, context)?;
+    let mut read = records.iter().map(|record| (R::KIND, record.meta().id)).collect();
     let page = if listing.selection.is_whole() {
         Either::Left(Items::new(views, next))
     } else {
-        let parts = listing.selection.apply(conn, &records, caller, context, &views)?;
+        let parts = listing.selection.apply(conn, &records, caller, context, &views, &mut read)?;
         Either::Right(Items::new(parts, next))
     };
-    Ok(Selected::new(page))
+    Ok((Selected::new(page), read))
 }
 
 /// The past that a filter asks for. What will be known is not known yet, and a later answer would be another one.

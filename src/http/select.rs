@@ -26,6 +26,7 @@ use crate::db::{Conn, Fault, Stored};
 use crate::error::{Problem, Violation};
 use crate::identity::Caller;
 use crate::identity::scopes::{Scope, ScopeInfo, ScopeSet};
+use crate::kind::Kind;
 use crate::shape;
 use crate::text;
 
@@ -39,6 +40,7 @@ const ALWAYS: [&str; 2] = ["id", "version"];
 pub struct Embed<R: Exposed> {
     /// The name of the reference, without `_id`.
     name: &'static str,
+    kind: Kind,
     scope: Option<&'static ScopeInfo>,
     id: fn(&R::Record) -> Option<Uuid>,
     load: Load,
@@ -50,7 +52,14 @@ type Load = fn(&mut Conn, &[Option<Uuid>], &Caller, &Context) -> Result<HashMap<
 impl<R: Exposed> Embed<R> {
     /// The record of kind `T` that `id` refers to.
     pub const fn one<T: Exposed>(name: &'static str, id: fn(&R::Record) -> Option<Uuid>) -> Self {
-        Self { name, scope: <T::Read as Scope>::INFO, id, load: load::<T>, schema: Operation::schema::<T::View> }
+        Self {
+            name,
+            kind: T::KIND,
+            scope: <T::Read as Scope>::INFO,
+            id,
+            load: load::<T>,
+            schema: Operation::schema::<T::View>,
+        }
     }
 }
 
@@ -127,7 +136,7 @@ impl<R: Exposed> Selection<R> {
         }
     }
 
-    /// The records of a page with what was asked for.
+    /// The records of a page with what was asked for. What is embedded is added to what was read.
     pub fn apply(
         &self,
         conn: &mut Conn,
@@ -135,6 +144,7 @@ impl<R: Exposed> Selection<R> {
         caller: &Caller,
         context: &Context,
         views: &[R::View],
+        read: &mut Vec<(Kind, Uuid)>,
     ) -> Result<Vec<Value>, QueryError> {
         let mut shown = views.iter().map(value).collect::<Result<Vec<Value>, Fault>>()?;
         if self.embeds() {
@@ -142,6 +152,7 @@ impl<R: Exposed> Selection<R> {
             for embed in &self.embeds {
                 let ids: Vec<Option<Uuid>> = records.iter().map(embed.id).collect();
                 let found = (embed.load)(conn, &ids, caller, context)?;
+                read.extend(found.keys().map(|id| (embed.kind, *id)));
                 for (members, id) in embedded.iter_mut().zip(ids) {
                     let record = id.and_then(|id| found.get(&id)).cloned();
                     members.insert(embed.name.to_owned(), record.unwrap_or(Value::Null));

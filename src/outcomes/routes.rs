@@ -11,6 +11,7 @@ use super::{Outcomes, history, store};
 use crate::db::Conn;
 use crate::db::history::Past;
 use crate::db::threads::QueryError;
+use crate::disclosures::{self, Reading};
 use crate::error::{Code, Problem};
 use crate::http::crud::{self, Exposed};
 use crate::http::endpoint::{About, Api};
@@ -23,6 +24,7 @@ use crate::http::respond::Items;
 use crate::http::select::Embed;
 use crate::http::step::{Step, Stepped};
 use crate::identity::scopes::{OutcomesRead, OutcomesVerify, OutcomesWrite};
+use crate::kind::Kind;
 use crate::participants::Participants;
 use crate::partnerships::Partnerships;
 
@@ -116,6 +118,8 @@ async fn revisions(
         .database()
         .query(move |conn, context| {
             let (found, next) = history::revisions(conn, id.0, after, PAGE, &caller, context)?;
+            let reading = Reading { operation: "list_outcome_revisions".into(), request_id: reader.request_id.clone() };
+            disclosures::note(conn, &caller, &reading, std::iter::once((Kind::Outcome, id.0)), context)?;
             Ok(Items::new(found, next.map(|version| reader.page(&version.to_string()))))
         })
         .await

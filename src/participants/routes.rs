@@ -11,17 +11,20 @@ use crate::batch::Resource as _;
 use crate::cohorts::Cohorts;
 use crate::db::Conn;
 use crate::db::threads::QueryError;
+use crate::disclosures::{self, Reading};
 use crate::error::{Code, Problem, Violation};
 use crate::http::crud::{self, Exposed};
 use crate::http::endpoint::{About, Api};
 use crate::http::extract::Body;
 use crate::http::page::{MAX_LIMIT, Page};
 use crate::http::permit::Permit;
+use crate::http::reader::Reader;
 use crate::http::respond::Items;
 use crate::http::select::Embed;
 use crate::identifiers::PersonTaxCode;
 use crate::identity::Caller;
 use crate::identity::scopes::{ParticipantsRead, ParticipantsWrite};
+use crate::kind::Kind;
 use crate::organisations::Organisations;
 use crate::partnerships::Partnerships;
 
@@ -79,8 +82,13 @@ pub fn register(api: &mut Api) {
     );
 }
 
-async fn lookup(permit: Permit<ParticipantsRead>, body: Body<ParticipantLookup>) -> Result<Items<View>, Problem> {
+async fn lookup(
+    permit: Permit<ParticipantsRead>,
+    body: Body<ParticipantLookup>,
+    reader: Reader,
+) -> Result<Items<View>, Problem> {
     let caller = permit.caller().clone();
+    let reading = Reading { operation: "find_participants".into(), request_id: reader.request_id };
     let code = PersonTaxCode::parse(&body.value.tax_code)
         .map_err(|reason| Problem::invalid(vec![Violation::new("/tax_code", reason.code(), reason.text())]))?;
     permit
@@ -90,6 +98,8 @@ async fn lookup(permit: Permit<ParticipantsRead>, body: Body<ParticipantLookup>)
             let found = store::of_worker(conn, &index, caller.sight(), MAX_LIMIT)?;
             let shown: Vec<(&Participant, &Caller)> = found.iter().map(|record| (record, caller.as_ref())).collect();
             let views = Participants::views(conn, &shown, context)?;
+            let read = found.iter().map(|record| (Kind::Participant, record.meta.id));
+            disclosures::note(conn, &caller, &reading, read, context)?;
             Ok(Items::new(views, None))
         })
         .await

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::sight::{Copy, truth};
 use crate::support::service::{Client, Service};
-use crate::support::world::World;
+use crate::support::world::{World, worker as worker_code};
 
 fn lines(client: &Client, path: &str) -> Vec<Value> {
     let answer = client.get(path).expect(200);
@@ -219,6 +219,20 @@ fn who_was_shown_workers_is_noted() {
     let participants = lines(&dote, "/v1/exports/participants").len() - 2;
     dote.get("/v1/changes?types=outcome&limit=10").expect(200);
     dote.get("/v1/changes?types=call").expect(200);
+    let outcomes = dote.get("/v1/outcomes?limit=7").expect(200).json();
+    dote.get("/v1/outcomes?limit=3&fields=kind&embed=participant").expect(200);
+    let one = outcomes["items"][0]["id"].as_str().unwrap();
+    dote.get(&format!("/v1/outcomes/{one}")).expect(200);
+    dote.get(&format!("/v1/outcomes/{one}?embed=participant,partnership")).expect(200);
+    dote.get(&format!("/v1/outcomes/{one}/revisions")).expect(200);
+    dote.get(&format!("/v1/outcomes?id={one}&as_known_at=2012-01-01T00:00:00Z")).expect(200);
+    dote.get(&format!("/v1/participants/{one}")).expect(404);
+    dote.get("/v1/partnerships?limit=5").expect(200);
+    dote.post("/v1/participants/lookup", json!({"tax_code": worker_code(9999)})).expect(200);
+    let worker = dote.get("/v1/participants?limit=1").expect(200).json()["items"][0].clone();
+    let code = worker["tax_code"].as_str().unwrap();
+    let same = dote.post("/v1/participants/lookup", json!({"tax_code": code})).expect(200).json();
+    let same = i64::try_from(same["items"].as_array().unwrap().len()).unwrap();
     let mut conn = service.database.connect();
     let notes: Vec<Disclosure> = diesel::sql_query(
         "SELECT client_id, operation, sum(cardinality(record_ids))::bigint AS shown FROM disclosure GROUP BY 1, 2 ORDER BY operation",
@@ -228,7 +242,25 @@ fn who_was_shown_workers_is_noted() {
     let notes: Vec<(&str, &str, i64)> =
         notes.iter().map(|note| (note.client_id.as_str(), note.operation.as_str(), note.shown)).collect();
     let participants = i64::try_from(participants).unwrap();
-    assert_eq!(notes, [("demo-dote", "export_participants", participants), ("demo-dote", "list_changes", 10)]);
+    let shown: Vec<(&str, i64)> = notes
+        .iter()
+        .map(|(client, operation, shown)| {
+            assert_eq!(*client, "demo-dote");
+            (*operation, *shown)
+        })
+        .collect();
+    let expected = [
+        ("export_participants", participants),
+        ("find_participants", same),
+        ("list_changes", 10),
+        ("list_outcome_revisions", 1),
+        // Of three outcomes, their workers too; these can be the same.
+        ("list_outcomes", shown.iter().find(|(operation, _)| *operation == "list_outcomes").unwrap().1),
+        ("list_participants", 1),
+        ("show_outcome", 3),
+    ];
+    assert_eq!(shown, expected);
+    assert!((11..=13).contains(&expected[4].1), "{}", expected[4].1);
     for statement in ["UPDATE disclosure SET client_id = 'x'", "DELETE FROM disclosure", "TRUNCATE disclosure"] {
         assert!(diesel::sql_query(statement).execute(&mut conn).is_err(), "{statement}");
     }
