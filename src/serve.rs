@@ -163,7 +163,7 @@ pub fn listen(
 ) -> Result<(Server, Vec<std::net::SocketAddr>), StartError> {
     crate::vocabularies::all();
     actix_web::rt::spawn(feed::watch::run(Arc::clone(state.feed()), state.housekeeping().clone()));
-    actix_web::rt::spawn(identity::standing::run(state.clone()));
+    actix_web::rt::spawn(identity::standing::run(Arc::clone(state.authority()), state.housekeeping().clone()));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())

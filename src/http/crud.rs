@@ -221,7 +221,7 @@ fn show<R: Exposed>(
     let records: Vec<R::Record> = refs::visible::<R>(conn, &[caller], &[Some(id)])?.into_iter().flatten().collect();
     let shown: Vec<(&R::Record, &Caller)> = records.iter().map(|record| (record, caller)).collect();
     let views = R::views(conn, &shown, context)?;
-    let mut read = records.iter().map(|record| (R::KIND, record.meta().id)).collect();
+    let mut read: Read = records.iter().map(|record| (R::KIND, record.meta().id)).collect();
     let view = selection.apply(conn, &records, caller, context, &views, &mut read)?.pop();
     disclosures::note(conn, caller, reading, read.into_iter(), context)?;
     let (Some(record), Some(view)) = (records.first(), view) else { return Err(Problem::new(Code::NotFound).into()) };
@@ -309,13 +309,16 @@ async fn list<R: Exposed>(permit: Permit<R::Read>, listing: Listing<R>, reader: 
         .await
 }
 
+/// Records that were read.
+type Read = Vec<(Kind, Uuid)>;
+
 /// A page, and what was read for it.
 fn page<R: Exposed>(
     conn: &mut Conn,
     listing: &Listing<R>,
     caller: &Caller,
     context: &Context,
-) -> Result<(Listed<R>, Vec<(Kind, Uuid)>), QueryError> {
+) -> Result<(Listed<R>, Read), QueryError> {
     let mut records = R::list(conn, &listing.filter, &listing.page, caller.sight())?;
     let limit = usize::try_from(listing.page.limit).unwrap_or(usize::MAX);
     let next = if records.len() > limit {
@@ -326,7 +329,7 @@ fn page<R: Exposed>(
     };
     let shown: Vec<(&R::Record, &Caller)> = records.iter().map(|record| (record, caller)).collect();
     let views = R::views(conn, &shown, context)?;
-    let mut read = records.iter().map(|record| (R::KIND, record.meta().id)).collect();
+    let mut read: Read = records.iter().map(|record| (R::KIND, record.meta().id)).collect();
     let page = if listing.selection.is_whole() {
         Either::Left(Items::new(views, next))
     } else {

@@ -33,7 +33,7 @@ pub struct State {
     database: Database,
     imports: Imports,
     readers: Readers,
-    authority: Authority,
+    authority: Arc<Authority>,
     public_url: String,
     meter: Meter,
     feed: Arc<Watch>,
@@ -54,7 +54,7 @@ impl State {
             database,
             imports,
             readers,
-            authority,
+            authority: Arc::new(authority),
             public_url: public_url.into(),
             meter: Meter::new(quotas),
             feed: Arc::default(),
@@ -73,7 +73,7 @@ impl State {
     }
 
     /// What issues and verifies tokens.
-    pub(crate) const fn authority(&self) -> &Authority {
+    pub(crate) const fn authority(&self) -> &Arc<Authority> {
         &self.authority
     }
 

@@ -1,23 +1,22 @@
 //! What can change while tokens are about: which clients are still what their tokens say, and which keys sign. Every process looks it
 //! up once a second: that is how long a client that was revoked is still served.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web;
-
+use super::token::Authority;
 use super::{keys, store};
-use crate::http::State;
+use crate::db::Database;
 
 /// How often it is looked up.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Looks it up until the service stops.
-pub async fn run(state: web::Data<State>) {
+pub async fn run(authority: Arc<Authority>, database: Database) {
     let mut known: Vec<String> = Vec::new();
     loop {
         tokio::time::sleep(PERIOD).await;
-        let found =
-            state.housekeeping().query(|conn, _| Ok((store::generations(conn)?, store::signing_keys(conn)?))).await;
+        let found = database.query(|conn, _| Ok((store::generations(conn)?, store::signing_keys(conn)?))).await;
         let (generations, kept) = match found {
             Ok(found) => found,
             Err(problem) => {
@@ -25,20 +24,20 @@ pub async fn run(state: web::Data<State>) {
                 continue;
             }
         };
-        state.authority().know_generations(generations);
+        authority.know_generations(generations);
         let kids: Vec<String> = kept.iter().map(|key| key.kid.clone()).collect();
         if kids != known {
             match kept.iter().map(keys::load).collect::<Result<Vec<_>, _>>() {
                 Ok(loaded) => {
-                    state.authority().know_keys(loaded);
+                    authority.know_keys(loaded);
                     known = kids;
                 }
                 Err(error) => tracing::error!(%error, "the signing keys in the database cannot be used"),
             }
         }
-        let spent = state.authority().spent(state.housekeeping().context().now());
+        let spent = authority.spent(database.context().now());
         if !spent.is_empty() {
-            match state.housekeeping().query(move |conn, _| Ok(store::forget_keys(conn, &spent)?)).await {
+            match database.query(move |conn, _| Ok(store::forget_keys(conn, &spent)?)).await {
                 Ok(keys) => tracing::info!(keys, "forgot signing keys whose tokens have all expired"),
                 Err(problem) => tracing::warn!(%problem, "could not forget old signing keys"),
             }

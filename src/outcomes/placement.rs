@@ -159,7 +159,7 @@ fn days(outcome: &Outcome, Circumstances { siblings, rules, .. }: Circumstances<
             .iter()
             .filter(|other| other.meta.id != outcome.meta.id && other.employer_index == outcome.employer_index)
             .filter(|other| chains(other, rules))
-            .map(|other| period(other))
+            .map(period)
             .collect();
         // Each round takes in what touches the chain so far, until nothing does any more.
         loop {

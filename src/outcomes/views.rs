@@ -11,16 +11,15 @@ use super::wire::{self, OutcomeInput, Placement};
 use super::{Outcomes, store};
 use crate::batch::{Context, Draft};
 use crate::calls::model::Call;
-use crate::cohorts::Cohorts;
 use crate::cohorts::model::Cohort;
 use crate::db::{Conn, Fault, Stored};
 use crate::identifiers::OrganisationTaxCode;
 use crate::identity::Caller;
 use crate::ids::Id;
-use crate::organisations::Organisations;
 use crate::organisations::model::Organisation;
 use crate::participants;
 use crate::participants::model::Participant;
+use crate::participants::store::Charge;
 use crate::participants::views::may_see;
 use crate::partnerships;
 use crate::partnerships::model::Partnership;
@@ -90,7 +89,7 @@ fn seal(
 /// What the views of several outcomes rest on.
 pub struct Around {
     /// Where the workers are, and who is in charge of them.
-    charges: HashMap<Uuid, (Id<Cohorts>, Id<Organisations>)>,
+    charges: HashMap<Uuid, Charge>,
     /// Of workers with several live outcomes: all of them.
     siblings: HashMap<Uuid, Vec<Outcome>>,
     calls: HashMap<Uuid, (Partnership, Call)>,

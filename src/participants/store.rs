@@ -46,8 +46,11 @@ stored! {
     }
 }
 
-/// Where live participants are and who is in charge of them.
-pub fn charges(conn: &mut Conn, ids: &[Uuid]) -> Result<HashMap<Uuid, (Id<Cohorts>, Id<Organisations>)>, Fault> {
+/// Where a participant is, and who is in charge.
+pub type Charge = (Id<Cohorts>, Id<Organisations>);
+
+/// The charges of live participants.
+pub fn charges(conn: &mut Conn, ids: &[Uuid]) -> Result<HashMap<Uuid, Charge>, Fault> {
     let rows: Vec<(Uuid, Uuid, Uuid)> = participant::table
         .filter(participant::id.eq_any(ids))
         .filter(participant::deleted_at.is_null())

@@ -161,8 +161,8 @@ fn any_history_is_told_as_it_was_lived() {
     let second = world.operator.post("/v1/participants", second).expect(201).id();
     let mut random = StdRng::seed_from_u64(7);
     let mut day = NaiveDate::from_ymd_opt(2012, 10, 1).unwrap();
-    let (mut lived, mut outcomes, mut done): (Vec<(String, Value)>, Vec<String>, BTreeMap<&str, usize>) =
-        Default::default();
+    let (mut lived, mut outcomes) = (Vec::new(), Vec::<String>::new());
+    let mut done: BTreeMap<&str, usize> = BTreeMap::new();
     for step in 0..90 {
         day = day + Days::new(1 + random.gen_range(0..3));
         world.on(&day.to_string());
