@@ -112,6 +112,7 @@ impl Database {
         .map_err(start_error)?;
         let (queries, queue) = sync_channel(sizes.queue);
         spawn("query", sizes.queries, queue, 1, &pool, |session, items: Vec<Work>| {
+            session.wake();
             items.into_iter().for_each(|work| (work.0)(Ok(&mut *session)))
         })
         .map_err(start_error)?;

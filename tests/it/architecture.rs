@@ -139,3 +139,19 @@ fn texts_in_two_languages_say_something_of_their_own_with_the_same_names_and_val
     }
     assert!(seen > 200, "only {seen} texts were found: does this test still read the sources as they are written?");
 }
+
+/// What `SECURITY.md` calls as a witness is there.
+#[test]
+fn the_tests_that_prove_security_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let named: Vec<(&str, &str)> =
+        page.split('`').skip(1).step_by(2).filter_map(|name| name.split_once("::")).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for (file, test) in named.into_iter().filter(|(file, _)| *file != "file") {
+        let plain = root.join(format!("tests/it/{file}.rs"));
+        let folder = root.join(format!("tests/it/{file}/mod.rs"));
+        let text = fs::read_to_string(plain).or_else(|_| fs::read_to_string(folder)).unwrap();
+        assert!(text.contains(&format!("#[test]\nfn {test}() {{")), "SECURITY.md names {file}::{test}");
+    }
+}
