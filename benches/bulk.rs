@@ -22,7 +22,7 @@ use diesel::sql_types::{BigInt, Date, Text, Uuid as SqlUuid};
 use ricolloca::actions::Actions;
 use ricolloca::batch::{self, Context, Input, Item, Job, Resource, Target, Verb, Wants};
 use ricolloca::clock::Clock;
-use ricolloca::db::session::Session;
+use ricolloca::db::session::{Reach, Session};
 use ricolloca::db::{self, migrate};
 use ricolloca::embedded::{Durability, Options, Server};
 use ricolloca::identifiers::{Sex, synthetic};
@@ -171,7 +171,7 @@ fn send<R: Resource>(url: &str, context: &Context, lines: &[Line], size: usize, 
             let parse = Instant::now();
             let mut jobs: Vec<Job> = batch.iter().map(job::<R>).collect::<Outcome<_>>()?;
             spent.parsing += parse.elapsed();
-            session.begin()?;
+            session.begin_for(Reach::All)?;
             batch::commit(&mut session, &mut jobs, context);
             for problem in jobs.iter().filter_map(|job| job.outcome()?.as_ref().err()) {
                 spent.refused += 1;

@@ -30,7 +30,11 @@ pub enum Command {
     /// Bring the database to the current schema and end.
     Migrate,
     /// Print the OpenAPI document.
-    Openapi,
+    Openapi {
+        /// The whole of it, or the part that is pushed or pulled (PDND).
+        #[arg(default_value = "v1", value_parser = ["v1", "push", "pull"])]
+        document: String,
+    },
     /// Push a file or a directory of items to a service, as an operator's software would.
     Push(Push),
     /// Keep a copy of all that a client may see, and prove it right, as the regional system would.
@@ -179,9 +183,25 @@ pub struct Settings {
     /// Days for which the feed keeps changes; readers that stay away for longer make their copy anew. 0: for ever.
     #[arg(long, env = "RICOLLOCA_FEED_DAYS", default_value_t = 400, value_parser = value_parser!(u16), global = true)]
     pub feed_days: u16,
+    /// Origins whose pages may call the API from a browser, separated by commas (`https://portal.example.org`). Swagger UI needs none.
+    #[arg(long, env = "RICOLLOCA_CORS_ORIGINS", value_delimiter = ',', value_parser = origin, global = true)]
+    pub cors_origins: Vec<String>,
     /// Seconds that requests in progress are given when the service stops.
     #[arg(long, env = "RICOLLOCA_SHUTDOWN_SECONDS", default_value_t = 20, global = true)]
     pub shutdown_seconds: u64,
+}
+
+/// Scheme, host and port, and nothing else. A list of all origins is no list.
+fn origin(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain = |rest: &str| {
+        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
+    };
+    if rest.is_some_and(plain) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("an origin is a scheme, a host and maybe a port, without a path: https://portal.example.org".to_owned())
+    }
 }
 
 /// Settings that do not go together.

@@ -175,12 +175,14 @@ pub struct Problem {
     pub oauth: Option<&'static str>,
     /// The scopes that the request takes, where the token lacks one of them.
     pub scopes: ScopeSet,
+    /// Seconds after which a retry makes sense, where that is not what [`Problem::retry_after`] says of the code.
+    pub wait: Option<u32>,
 }
 
 impl Problem {
     /// A problem of this code, without more words.
     pub const fn new(code: Code) -> Self {
-        Self { code, detail: None, errors: Vec::new(), oauth: None, scopes: ScopeSet::NONE }
+        Self { code, detail: None, errors: Vec::new(), oauth: None, scopes: ScopeSet::NONE, wait: None }
     }
 
     /// A problem with its particulars.
@@ -218,6 +220,9 @@ impl Problem {
 
     /// Seconds after which a retry makes sense, for the answers that carry `Retry-After`.
     pub const fn retry_after(&self) -> Option<u32> {
+        if self.wait.is_some() {
+            return self.wait;
+        }
         match self.code {
             Code::TooManyRequests | Code::Unavailable | Code::IdempotencyInProgress => Some(1),
             _ => None,

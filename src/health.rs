@@ -50,6 +50,16 @@ pub fn register(api: &mut Api) {
     );
     api.operation(
         Method::GET,
+        "/interop/probing",
+        about(
+            "show_probing",
+            "Read whether the e-service is available",
+            "What the national interoperability platform (PDND) probes: the same as `/status`.",
+        ),
+        ready,
+    );
+    api.operation(
+        Method::GET,
         "/health/live",
         about(
             "show_liveness",

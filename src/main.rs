@@ -24,8 +24,10 @@ async fn main() -> ExitCode {
         Some(Command::RotateSigningKey(rotation)) => admin::rotate_signing_key(&cli.settings, rotation),
         Some(Command::Push(push)) => return ricolloca::push::run(push),
         Some(Command::Pull(pull)) => return ricolloca::pull::run(pull),
-        Some(Command::Openapi) => {
-            std::io::stdout().write_all(openapi::text(openapi::DEFAULT_URL).as_bytes()).map_err(Into::into)
+        Some(Command::Openapi { document }) => {
+            let texts = openapi::texts(openapi::DEFAULT_URL);
+            let text = texts.iter().find(|(name, _)| *name == document).map_or("", |(_, text)| text.as_str());
+            std::io::stdout().write_all(text.as_bytes()).map_err(Into::into)
         }
     };
     match result {

@@ -20,8 +20,10 @@ use crate::ids::Ids;
 use crate::imports::worker::Imports;
 use crate::vault::{SECRET_LEN, Vault};
 use crate::{app, feed, housekeeping, openapi};
+use actix_cors::Cors;
 use actix_web::dev::Server;
-use actix_web::middleware::from_fn;
+use actix_web::http::header::HeaderName;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, HttpServer, web};
 
 /// Something at the start went wrong; the message says what.
@@ -142,8 +144,22 @@ pub fn state(url: &str, settings: &Settings, context: Context) -> Result<web::Da
     let imports = Imports::start(url, settings.import_threads, &context)?;
     let readers = Readers::new(url, &context);
     let state = State::new(database, imports, readers, authority, &public_url, settings.quotas());
-    state.publish(openapi::text(&public_url).into_bytes());
+    state.publish(openapi::texts(&public_url));
     Ok(web::Data::new(state))
+}
+
+/// Which other origins' pages may call the API from a browser: those of the list, with tokens of their own, never with cookies.
+fn cors(origins: &[String]) -> Cors {
+    let exposed =
+        ["etag", "location", "link", "retry-after", "x-correlation-id", "content-language", "idempotent-replayed"];
+    let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+    origins
+        .iter()
+        .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin))
+        .allowed_methods(methods)
+        .allow_any_header()
+        .expose_headers(exposed.into_iter().chain(finish::LIMIT_HEADERS.iter().map(HeaderName::as_str)))
+        .max_age(3600)
 }
 
 /// What a server does with the signals that its process gets.
@@ -164,10 +180,13 @@ pub fn listen(
     crate::vocabularies::all();
     actix_web::rt::spawn(feed::watch::run(Arc::clone(state.feed()), state.housekeeping().clone()));
     actix_web::rt::spawn(identity::standing::run(Arc::clone(state.authority()), state.housekeeping().clone()));
+    let origins = settings.cors_origins.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
             .wrap(from_fn(finish::finish))
+            // Outermost, so that refusals can be read by pages as well.
+            .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
             .configure(app::configure)
             .default_service(web::to(finish::nothing_here))
     })

@@ -7,7 +7,7 @@ use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{Array, Bool, Bytea, Date, Int4, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Bytea, Date, Int4, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::Actions;
@@ -103,7 +103,25 @@ pub fn list(
     Ok(records(query.load(conn)?)?)
 }
 
-type WorkerRow = (Uuid, Uuid, Uuid, Vec<u8>, NaiveDate, NaiveDate, Option<NaiveDate>, Option<NaiveDate>);
+#[derive(QueryableByName)]
+struct WorkerRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    partnership_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    cohort_id: Uuid,
+    #[diesel(sql_type = Bytea)]
+    worker_index: Vec<u8>,
+    #[diesel(sql_type = Date)]
+    dote_from: NaiveDate,
+    #[diesel(sql_type = Date)]
+    dote_to: NaiveDate,
+    #[diesel(sql_type = Nullable<Date>)]
+    taken_charge_on: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<Date>)]
+    left_on: Option<NaiveDate>,
+}
 
 /// The live participants of these ids, and whoever else is the same worker: locked, in the order of ids, until the
 /// transaction ends, so that two writers cannot both find the worker's day free.
@@ -111,42 +129,21 @@ pub fn lock_workers(conn: &mut Conn, ids: &[Uuid], indexes: &[&[u8]]) -> Result<
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    // Asked for in one statement, by id or by index, PostgreSQL reads the whole table.
-    let mut all: Vec<Uuid> = participant::table
-        .filter(participant::worker_index.eq_any(indexes))
-        .filter(participant::deleted_at.is_null())
-        .select(participant::id)
-        .load(conn)?;
-    all.extend(ids);
-    all.sort_unstable();
-    all.dedup();
-    let rows: Vec<WorkerRow> = participant::table
-        .filter(participant::deleted_at.is_null())
-        .filter(participant::id.eq_any(all))
-        .order(participant::id)
-        .select((
-            participant::id,
-            participant::partnership_id,
-            participant::cohort_id,
-            participant::worker_index,
-            participant::dote_from,
-            participant::dote_to,
-            participant::taken_charge_on,
-            participant::left_on,
-        ))
-        .for_no_key_update()
+    let rows: Vec<WorkerRow> = diesel::sql_query("SELECT * FROM lock_workers($1, $2)")
+        .bind::<Array<SqlUuid>, _>(ids)
+        .bind::<Array<Bytea>, _>(indexes)
         .load(conn)?;
     Ok(rows
         .into_iter()
-        .map(|(id, partnership_id, cohort_id, index, dote_from, dote_to, taken_charge_on, left_on)| Worker {
-            id,
-            partnership_id,
-            cohort_id,
-            index,
-            dote_from,
-            dote_to,
-            taken_charge_on,
-            left_on,
+        .map(|row| Worker {
+            id: row.id,
+            partnership_id: row.partnership_id,
+            cohort_id: row.cohort_id,
+            index: row.worker_index,
+            dote_from: row.dote_from,
+            dote_to: row.dote_to,
+            taken_charge_on: row.taken_charge_on,
+            left_on: row.left_on,
         })
         .collect())
 }

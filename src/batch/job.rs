@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Context, Item, Resource, wave};
 use crate::db::constraints::problem_of;
-use crate::db::session::{Session, is_transient};
+use crate::db::session::{Reach, Session, is_transient};
 use crate::db::threads::Erased;
 use crate::db::{Conn, Fault};
 use crate::error::{Code, Problem};
@@ -49,6 +49,7 @@ type Run = fn(&mut Conn, Vec<&mut Job>, &Context) -> Result<(), Fault>;
 /// A change that waits to be carried out.
 pub struct Job {
     kind: Kind,
+    reach: Reach,
     pub(super) item: Erased,
     run: Run,
     pub(super) outcome: Option<Answer>,
@@ -58,7 +59,13 @@ pub struct Job {
 impl Job {
     /// A change whose answer goes to `reply`, or stays with the job.
     pub fn new<R: Resource>(item: Item<R>, reply: Option<oneshot::Sender<Answer>>) -> Self {
-        Self { kind: R::KIND, item: Box::new(item), run: wave::run::<R>, outcome: None, reply }
+        let reach = Reach::of(item.caller.sight());
+        Self { kind: R::KIND, reach, item: Box::new(item), run: wave::run::<R>, outcome: None, reply }
+    }
+
+    /// Whose rows it touches.
+    pub const fn reach(&self) -> Reach {
+        self.reach
     }
 
     /// How it ended, once it has.
@@ -83,7 +90,7 @@ impl Job {
 /// How often a batch that met a deadlock or a serialization failure is tried again.
 const TRIES: u32 = 5;
 
-/// Carries out all jobs and commits, in a transaction that the caller has begun. A job that the rules refuse does not touch
+/// Carries out all jobs, which have one reach, and commits, in a transaction that the caller has begun for it. A job that the rules refuse does not touch
 /// its neighbours. If the database refuses the batch, it is halved until the one job is found that it refuses.
 pub fn commit(session: &mut Session, jobs: &mut [Job], context: &Context) {
     match attempt(session, jobs, context) {
@@ -121,7 +128,8 @@ fn again(session: &mut Session, jobs: &mut [Job], context: &Context, fault: &Fau
             half.iter_mut().for_each(|job| job.fail(&Problem::new(Code::Unavailable)));
             continue;
         }
-        let result = session.begin().and_then(|()| attempt(session, half, context));
+        let reach = half.first().map_or(Reach::Nobody, Job::reach);
+        let result = session.begin_for(reach).and_then(|()| attempt(session, half, context));
         if let Err(fault) = result {
             session.note(&fault);
             if session.doomed {

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{Context, Resource, refs};
+use crate::db::session::Reach;
 use crate::db::{Conn, Fault, Stored};
 use crate::disclosures::{self, Reading};
 use crate::error::{Code, Problem};
@@ -46,6 +47,11 @@ impl Lookup {
         reply: oneshot::Sender<LookupAnswer>,
     ) -> Self {
         Self { kind: R::KIND, id, caller, reading, run: run::<R>, outcome: None, reply }
+    }
+
+    /// Whose rows it touches.
+    pub fn reach(&self) -> Reach {
+        Reach::of(self.caller.sight())
     }
 
     /// Ends it without an answer from the database.

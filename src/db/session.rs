@@ -7,6 +7,39 @@ use diesel::Connection;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::result::{DatabaseErrorKind, Error};
+use uuid::Uuid;
+
+/// Whose rows of people PostgreSQL lets a connection touch: the second lock, whatever a query may forget. The migration `row_security`
+/// has the policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// No rows: the service's own upkeep needs none.
+    Nobody,
+    /// Those that this organisation sees.
+    Of(Uuid),
+    /// All of them.
+    All,
+    /// All of them, and the tables that only commands change: for demo data.
+    Login,
+}
+
+impl Reach {
+    /// The reach of who has this sight: see [`Caller::sight`](crate::identity::Caller::sight).
+    pub fn of(sight: Option<Uuid>) -> Self {
+        sight.map_or(Self::All, Self::Of)
+    }
+
+    fn statements(self) -> String {
+        match self {
+            Self::Nobody => "SET ROLE ricolloca_member; SET ricolloca.organisation = ''".to_owned(),
+            Self::Of(organisation) => {
+                format!("SET ROLE ricolloca_member; SET ricolloca.organisation = '{organisation}'")
+            }
+            Self::Login => "RESET ROLE; SET ricolloca.organisation = ''".to_owned(),
+            Self::All => "SET ROLE ricolloca_region; SET ricolloca.organisation = ''".to_owned(),
+        }
+    }
+}
 
 /// A connection with what is known of its health.
 pub struct Session {
@@ -15,6 +48,8 @@ pub struct Session {
     /// Set when an error leaves its state in doubt: it is then closed instead of used again. This takes the place of a
     /// ping before each use, which costs a quarter of the throughput.
     pub doomed: bool,
+    /// Whose rows it touches; `None` where that is not certain.
+    reach: Option<Reach>,
     opened: Instant,
     used: Instant,
     url: Arc<str>,
@@ -28,12 +63,14 @@ impl Session {
         let mut conn = PgConnection::establish(url).map_err(|error| Unreachable(error.to_string()))?;
         // A statement that runs away must not hold its locks for ever, nor a lost client its transaction. Compiling a statement to
         // machine code takes longer than any of ours: a page of the feed took 300 ms with it and 20 without.
-        conn.batch_execute("SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = '60s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'")
+        let settings = "SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = '60s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'";
+        conn.batch_execute(&format!("{settings}; {}", Reach::Nobody.statements()))
             .map_err(|error| Unreachable(error.to_string()))?;
-        Ok(Self { conn, doomed: false, opened: Instant::now(), used: Instant::now(), url: Arc::clone(url) })
+        let (reach, now) = (Some(Reach::Nobody), Instant::now());
+        Ok(Self { conn, doomed: false, reach, opened: now, used: now, url: Arc::clone(url) })
     }
 
-    /// A connection outside the pool.
+    /// A connection outside the pool. It reaches nobody's rows yet.
     pub fn connect(url: &str) -> Result<Self, Unreachable> {
         Self::open(&url.into())
     }
@@ -44,13 +81,41 @@ impl Session {
         Ok(())
     }
 
-    /// Notices a connection that died while nobody used it, and replaces it: a query cannot be put a second time. One that is in use all
-    /// the time is not asked, since that would cost a quarter of the throughput.
-    pub fn wake(&mut self) {
-        if self.used.elapsed() >= IDLE && self.conn.batch_execute("SELECT 1").is_err() && self.reopen().is_err() {
+    /// From here on it touches the rows of `reach`.
+    pub fn act_for(&mut self, reach: Reach) -> Result<(), Error> {
+        if self.reach != Some(reach) {
+            self.reach = None;
+            self.conn.batch_execute(&reach.statements())?;
+            self.reach = Some(reach);
+        }
+        Ok(())
+    }
+
+    /// Makes it ready for a query that touches the rows of `reach`. Notices a connection that died while nobody used it, and replaces it:
+    /// a query cannot be put a second time. One that is in use all the time is not asked, since that would cost a quarter of the
+    /// throughput.
+    pub fn wake(&mut self, reach: Reach) -> Result<(), Error> {
+        let died = if self.reach != Some(reach) {
+            self.act_for(reach).is_err()
+        } else {
+            self.used.elapsed() >= IDLE && self.conn.batch_execute("SELECT 1").is_err()
+        };
+        self.used = Instant::now();
+        if died && self.reopen().is_err() {
             self.doomed = true;
         }
-        self.used = Instant::now();
+        self.act_for(reach)
+    }
+
+    /// Begins a transaction that touches the rows of `reach`: said in the same round trip, where it was not said before.
+    pub fn begin_for(&mut self, reach: Reach) -> Result<(), Error> {
+        if self.reach == Some(reach) {
+            return self.begin();
+        }
+        self.reach = None;
+        self.conn.batch_execute(&format!("{}; BEGIN", reach.statements()))?;
+        self.reach = Some(reach);
+        Ok(())
     }
 
     /// Begins a transaction.
@@ -65,6 +130,8 @@ impl Session {
 
     /// Takes it back. A connection that cannot even do that is not used again.
     pub fn roll_back(&mut self) {
+        // What was said of the reach within the transaction is taken back with it.
+        self.reach = None;
         if self.conn.batch_execute("ROLLBACK").is_err() {
             self.doomed = true;
         }
@@ -73,7 +140,8 @@ impl Session {
     /// Has PostgreSQL look at these tables, or at all where none is named, so that its plans are made for what is in them. Until it
     /// has looked at a table, it takes every partial index for nearly empty, and reads it whole.
     pub fn analyze(&mut self, tables: &[&str]) -> Result<(), Error> {
-        self.conn.batch_execute(&format!("ANALYZE {}", tables.join(", ")))
+        let tables: Vec<String> = tables.iter().map(|table| format!("'{table}'")).collect();
+        self.conn.batch_execute(&format!("SELECT look_at_tables(ARRAY[{}]::text[])", tables.join(", ")))
     }
 
     /// Marks a point within the transaction.
@@ -88,6 +156,7 @@ impl Session {
 
     /// Takes back what was done since the mark, and gives it up.
     pub fn back_to_mark(&mut self) -> Result<(), Error> {
+        self.reach = None;
         self.conn.batch_execute("ROLLBACK TO SAVEPOINT mark; RELEASE SAVEPOINT mark")
     }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::session::{Manager, Session};
+use super::session::{Manager, Reach, Session};
 use super::{Conn, Fault};
 use crate::batch::{self, Context, Job, Lookup};
 use crate::error::{Code, Problem};
@@ -64,7 +64,7 @@ impl Request for Job {
 }
 
 /// A query with its answer's way home. It is called with the problem where there is no session to run it on.
-struct Work(Query);
+struct Work(Query, Reach);
 
 type Query = Box<dyn FnOnce(Result<&mut Session, Problem>) + Send>;
 
@@ -86,6 +86,7 @@ pub struct Database {
     queries: SyncSender<Waiting<Work>>,
     writes: SyncSender<Waiting<Job>>,
     context: Arc<Context>,
+    reach: Reach,
 }
 
 /// The pool could not be filled, or a thread not started.
@@ -112,8 +113,13 @@ impl Database {
         .map_err(start_error)?;
         let (queries, queue) = sync_channel(sizes.queue);
         spawn("query", sizes.queries, queue, 1, &pool, |session, items: Vec<Work>| {
-            session.wake();
-            items.into_iter().for_each(|work| (work.0)(Ok(&mut *session)))
+            for Work(query, reach) in items {
+                let ready = session.wake(reach).map_err(|fault| {
+                    session.doomed = true;
+                    super::constraints::problem_of(&fault)
+                });
+                query(ready.map(|()| &mut *session));
+            }
         })
         .map_err(start_error)?;
         let (writes, queue) = sync_channel(sizes.queue);
@@ -122,7 +128,13 @@ impl Database {
             serve_writes(session, items, &shared)
         })
         .map_err(start_error)?;
-        Ok(Self { lookups, queries, writes, context })
+        Ok(Self { lookups, queries, writes, context, reach: Reach::Nobody })
+    }
+
+    /// The same, for queries that touch the rows of `reach`. Without it they touch nobody's.
+    #[must_use]
+    pub fn acting_for(&self, reach: Reach) -> Self {
+        Self { reach, ..self.clone() }
     }
 
     /// Clock, ids and keys that the threads work with.
@@ -154,7 +166,7 @@ impl Database {
     ) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
         let context = Arc::clone(&self.context);
-        let work = Work(Box::new(move |session| {
+        let work: Query = Box::new(move |session| {
             let result = session.and_then(|session| {
                 query(&mut session.conn, &context).map_err(|error| match error {
                     QueryError::Problem(problem) => problem,
@@ -166,7 +178,8 @@ impl Database {
             });
             // A client that hung up no longer wants the answer.
             let _ = reply.send(result);
-        }));
+        });
+        let work = Work(work, self.reach);
         enqueue(&self.queries, work)?;
         answer.await.unwrap_or_else(|_| Err(Problem::new(Code::Internal)))
     }
@@ -256,9 +269,29 @@ fn take<T: Request>(queue: &Mutex<Receiver<Waiting<T>>>, batch: usize) -> Option
     }
 }
 
-fn serve_lookups(session: &mut Session, mut lookups: Vec<Lookup>, context: &Context) {
+/// Those of one reach go together, in the order in which the first of them came.
+fn by_reach<T>(items: Vec<T>, reach: impl Fn(&T) -> Reach) -> Vec<(Reach, Vec<T>)> {
+    let mut groups: Vec<(Reach, Vec<T>)> = Vec::new();
+    for item in items {
+        let of = reach(&item);
+        match groups.iter_mut().find(|(known, _)| *known == of) {
+            Some((_, group)) => group.push(item),
+            None => groups.push((of, vec![item])),
+        }
+    }
+    groups
+}
+
+fn serve_lookups(session: &mut Session, lookups: Vec<Lookup>, context: &Context) {
+    for (reach, group) in by_reach(lookups, Lookup::reach) {
+        serve_lookups_of(session, reach, group, context);
+    }
+}
+
+fn serve_lookups_of(session: &mut Session, reach: Reach, mut lookups: Vec<Lookup>, context: &Context) {
     for again in [true, false] {
-        match batch::look_up(&mut session.conn, &mut lookups, context) {
+        let made = session.act_for(reach).and_then(|()| batch::look_up(&mut session.conn, &mut lookups, context));
+        match made {
             Ok(()) => break,
             Err(fault) => {
                 session.note(&fault);
@@ -275,9 +308,15 @@ fn serve_lookups(session: &mut Session, mut lookups: Vec<Lookup>, context: &Cont
     lookups.into_iter().for_each(Lookup::answer);
 }
 
-fn serve_writes(session: &mut Session, mut jobs: Vec<Job>, context: &Context) {
+fn serve_writes(session: &mut Session, jobs: Vec<Job>, context: &Context) {
+    for (reach, group) in by_reach(jobs, Job::reach) {
+        serve_writes_of(session, reach, group, context);
+    }
+}
+
+fn serve_writes_of(session: &mut Session, reach: Reach, mut jobs: Vec<Job>, context: &Context) {
     // A connection that died while it was idle is noticed here, before anything was asked of it.
-    if session.begin().is_err() && (session.reopen().is_err() || session.begin().is_err()) {
+    if session.begin_for(reach).is_err() && (session.reopen().is_err() || session.begin_for(reach).is_err()) {
         session.doomed = true;
         let problem = Problem::new(Code::Unavailable);
         jobs.iter_mut().for_each(|job| job.fail(&problem));

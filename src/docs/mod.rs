@@ -17,7 +17,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/docs", web::get().to(|| redirect("/docs/")))
         .route("/docs/", web::get().to(index))
         .route("/docs/{file}", web::get().to(asset))
-        .route("/openapi/v1.json", web::get().to(document))
+        .route("/openapi/{name}.json", web::get().to(document))
         .route("/problems/{code}", web::get().to(problem));
 }
 
@@ -64,8 +64,9 @@ async fn asset(name: web::Path<String>) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, media)).insert_header((CACHE_CONTROL, kept)).body(body))
 }
 
-async fn document(state: web::Data<State>) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(state.document().to_vec())
+async fn document(state: web::Data<State>, name: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let document = state.document(&name).ok_or(Problem::new(Code::NotFound))?.to_owned();
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(document))
 }
 
 async fn problem(code: web::Path<String>) -> Result<HttpResponse, Problem> {

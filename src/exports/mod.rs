@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::batch::Context;
-use crate::db::session::Session;
+use crate::db::session::{Reach, Session};
 use crate::error::{Code, Problem};
 use crate::text;
 
@@ -44,9 +44,10 @@ impl Readers {
         Self { url: url.into(), context: Arc::clone(context), running: Arc::default() }
     }
 
-    /// Has a thread of its own read, with a connection of its own.
+    /// Has a thread of its own read what is within reach, with a connection of its own.
     pub fn start(
         &self,
+        reach: Reach,
         read: impl FnOnce(Result<&mut Session, Problem>, &Opener) + Send + 'static,
     ) -> Result<(), Problem> {
         let place = Place(Arc::clone(&self.running));
@@ -60,7 +61,7 @@ impl Readers {
                 ),
             ));
         }
-        let opener = Opener { url: Arc::clone(&self.url), context: Arc::clone(&self.context) };
+        let opener = Opener { url: Arc::clone(&self.url), reach, context: Arc::clone(&self.context) };
         let thread = std::thread::Builder::new().name("export".to_owned()).spawn(move || {
             let _place = place;
             let session = opener.open();
@@ -80,6 +81,7 @@ impl Readers {
 /// What a reading thread needs besides its connection.
 pub struct Opener {
     url: Arc<str>,
+    reach: Reach,
     /// Clock and keys.
     pub context: Arc<Context>,
 }
@@ -87,9 +89,12 @@ pub struct Opener {
 impl Opener {
     /// Another connection.
     pub fn open(&self) -> Result<Session, Problem> {
-        Session::connect(&self.url).map_err(|error| {
+        let lost = |error: &dyn std::fmt::Display| {
             tracing::warn!(%error, "no database connection could be had for an export");
             Problem::new(Code::Unavailable)
-        })
+        };
+        let mut session = Session::connect(&self.url).map_err(|error| lost(&error))?;
+        session.act_for(self.reach).map_err(|error| lost(&error))?;
+        Ok(session)
     }
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::lines::{Form, Packing};
 use super::ops::{Asked, export};
 use crate::batch::Resource;
+use crate::db::session::Reach;
 use crate::disclosures::Reading;
 use crate::error::{Code, Problem, Violation};
 use crate::http::crud::Exposed;
@@ -201,7 +202,7 @@ async fn run<R: Exposed>(permit: Permit<R::Read>, asked: Export<R>, reader: Read
     let asked = Asked::<R> { filter, from, form, packing, columns, caller: Arc::clone(permit.caller()), reading };
     let (writer, body) = pipe();
     let (begun, answer) = oneshot::channel();
-    permit.readers().start(move |session, opener| match session {
+    permit.readers().start(Reach::of(permit.caller().sight()), move |session, opener| match session {
         Ok(session) => export(session, opener, &asked, writer, begun),
         Err(problem) => drop(begun.send(Err(problem))),
     })?;

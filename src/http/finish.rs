@@ -82,6 +82,11 @@ pub async fn finish(
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Nothing that a client could make a browser take for a page does anything there. Pages of ours have a policy of their own.
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+        headers.insert(header::CONTENT_SECURITY_POLICY, nothing);
+    }
     // The pattern of the path rather than the path: ids are not for the log, and a client may put anything into a URL.
     tracing::info!(
         request_id = %id,

@@ -65,7 +65,8 @@ impl Subject {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// What counts as one place on the network.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()),

@@ -25,6 +25,7 @@ use limits::{Meter, Quotas};
 use crate::db::Database;
 use crate::exports::Readers;
 use crate::feed::watch::Watch;
+use crate::identity::lockout::Lockout;
 use crate::identity::token::Authority;
 use crate::imports::worker::Imports;
 
@@ -37,7 +38,8 @@ pub struct State {
     public_url: String,
     meter: Meter,
     feed: Arc<Watch>,
-    document: std::sync::OnceLock<Vec<u8>>,
+    lockout: Lockout,
+    documents: std::sync::OnceLock<Vec<(&'static str, String)>>,
 }
 
 impl State {
@@ -58,7 +60,8 @@ impl State {
             public_url: public_url.into(),
             meter: Meter::new(quotas),
             feed: Arc::default(),
-            document: std::sync::OnceLock::new(),
+            lockout: Lockout::default(),
+            documents: std::sync::OnceLock::new(),
         }
     }
 
@@ -82,13 +85,18 @@ impl State {
         &self.feed
     }
 
-    /// The OpenAPI document, once it is assembled.
-    pub fn document(&self) -> &[u8] {
-        self.document.get().map_or(&[], Vec::as_slice)
+    /// Who has failed to authenticate, how often.
+    pub(crate) const fn lockout(&self) -> &Lockout {
+        &self.lockout
     }
 
-    /// Hands over the OpenAPI document at the start.
-    pub fn publish(&self, document: Vec<u8>) {
-        let _ = self.document.set(document);
+    /// The OpenAPI document of this name, once it is assembled.
+    pub fn document(&self, name: &str) -> Option<&str> {
+        self.documents.get()?.iter().find(|(of, _)| *of == name).map(|(_, text)| text.as_str())
+    }
+
+    /// Hands over the OpenAPI documents at the start.
+    pub fn publish(&self, documents: Vec<(&'static str, String)>) {
+        let _ = self.documents.set(documents);
     }
 }

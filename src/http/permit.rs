@@ -20,6 +20,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use super::State;
 use super::endpoint::{Described, Operation};
 use crate::db::Database;
+use crate::db::session::Reach;
 use crate::error::{Code, Problem};
 use crate::exports::Readers;
 use crate::feed::watch::Watch;
@@ -38,6 +39,7 @@ pub trait Permission: FromRequest + Described {
 /// Proof that the caller's token has the scope `S`.
 pub struct Permit<S: Scope> {
     state: web::Data<State>,
+    database: Database,
     caller: Arc<Caller>,
     scope: PhantomData<S>,
 }
@@ -48,9 +50,9 @@ impl<S: Scope> Permit<S> {
         &self.caller
     }
 
-    /// The way to the database.
-    pub fn database(&self) -> &Database {
-        &self.state.database
+    /// The way to the database, as far as the caller reaches.
+    pub const fn database(&self) -> &Database {
+        &self.database
     }
 
     /// The way to the threads that read for long.
@@ -83,7 +85,10 @@ impl<S: Scope> FromRequest for Permit<S> {
                 ScopeSet::of([scope]),
                 text!("The operation needs the scope `{}`." / "L'operazione richiede lo scope `{}`.", scope.name),
             )),
-            _ => Ok(Self { state, caller, scope: PhantomData }),
+            _ => {
+                let database = state.database.acting_for(Reach::of(caller.sight()));
+                Ok(Self { state, database, caller, scope: PhantomData })
+            }
         }))
     }
 }
@@ -121,7 +126,7 @@ impl<S: Scope> Described for Permit<S> {
 pub struct Public(web::Data<State>);
 
 impl Public {
-    /// The way to the database.
+    /// The way to the database: to nobody's rows.
     pub fn database(&self) -> &Database {
         &self.0.database
     }

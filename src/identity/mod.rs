@@ -2,6 +2,7 @@
 
 pub mod assertion;
 pub mod keys;
+pub mod lockout;
 pub mod metadata;
 pub mod routes;
 pub mod scopes;

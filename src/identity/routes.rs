@@ -1,6 +1,8 @@
 //! Obtaining a token, and the keys to verify one.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
@@ -103,16 +105,20 @@ pub struct PublicKey {
     alg: String,
 }
 
-/// Id and secret from a Basic `Authorization` header, where there is one.
-pub struct BasicCredentials(Option<(String, String)>);
+/// Id and secret from a Basic `Authorization` header, where there is one, and where they come from.
+pub struct BasicCredentials {
+    pair: Option<(String, String)>,
+    from: Option<IpAddr>,
+}
 
 impl FromRequest for BasicCredentials {
     type Error = Problem;
     type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let from = request.peer_addr().map(|address| address.ip());
         std::future::ready(match request.headers().get(AUTHORIZATION) {
-            None => Ok(Self(None)),
+            None => Ok(Self { pair: None, from }),
             Some(value) => value
                 .to_str()
                 .ok()
@@ -120,7 +126,8 @@ impl FromRequest for BasicCredentials {
                 .and_then(|encoded| BASE64_STANDARD.decode(encoded.trim()).ok())
                 .and_then(|bytes| String::from_utf8(bytes).ok())
                 .and_then(|pair| {
-                    pair.split_once(':').map(|(id, secret)| Self(Some((form_decoded(id), form_decoded(secret)))))
+                    let (id, secret) = pair.split_once(':')?;
+                    Some(Self { pair: Some((form_decoded(id), form_decoded(secret))), from })
                 })
                 .ok_or_else(invalid_client),
         })
@@ -212,10 +219,20 @@ async fn resource(public: Public) -> Result<Document<ProtectedResource>, Problem
 /// Hashing is slow on purpose: more than this at once would take the processor from everything else.
 static HASHING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
 
-async fn by_secret(public: &Public, id: String, secret: String) -> Result<Client, Problem> {
+async fn by_secret(public: &Public, id: String, secret: String, from: Option<IpAddr>) -> Result<Client, Problem> {
     if !assertion::is_name(&id) {
         return Err(invalid_client());
     }
+    let lockout = public.state().lockout();
+    if let Some(wait) = lockout.wait(&id, from, Instant::now()) {
+        let detail = text!(
+            "The client has been tried with wrong secrets too often: come again later."
+                / "Il client è stato provato troppe volte con segreti errati: riprovare più tardi."
+        );
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        return Err(Problem { wait: Some(seconds), ..Problem::because(Code::TooManyRequests, detail) });
+    }
+    let name = id.clone();
     let client = public.database().query(move |conn, _| Ok(store::live_client(conn, &id)?)).await?;
     let hash = client.as_ref().and_then(|client| client.secret_hash.clone());
     let turn = HASHING.acquire().await.map_err(|_| Problem::new(Code::Unavailable))?;
@@ -223,6 +240,11 @@ async fn by_secret(public: &Public, id: String, secret: String) -> Result<Client
         .await
         .map_err(|_| Problem::new(Code::Unavailable))?;
     drop(turn);
+    if genuine {
+        lockout.succeeded(&name, from, Instant::now());
+    } else {
+        lockout.failed(&name, from, Instant::now());
+    }
     client.filter(|_| genuine).ok_or_else(invalid_client)
 }
 
@@ -261,9 +283,9 @@ async fn obtain(
             ),
         ));
     }
-    let client = match (basic.0, request.client_id, request.client_secret, request.client_assertion) {
+    let client = match (basic.pair, request.client_id, request.client_secret, request.client_assertion) {
         (Some((id, secret)), None, None, None) | (None, Some(id), Some(secret), None) => {
-            by_secret(&public, id, secret).await?
+            by_secret(&public, id, secret, basic.from).await?
         }
         (None, id, None, Some(assertion)) => {
             if request.client_assertion_type.as_deref() != Some(ASSERTION_TYPE) {

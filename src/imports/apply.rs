@@ -10,7 +10,7 @@ use crate::batch::{self, Context, Job, Target, Verb, Wants};
 use crate::calls::Calls;
 use crate::cohorts::Cohorts;
 use crate::db::Fault;
-use crate::db::session::Session;
+use crate::db::session::{Reach, Session};
 use crate::error::{Code, Problem};
 use crate::http::crud::Exposed;
 use crate::identity::Caller;
@@ -31,6 +31,7 @@ pub fn apply(
     items: &[Item],
     context: &Context,
 ) -> Result<Vec<Verdict>, Fault> {
+    session.act_for(Reach::of(caller.sight()))?;
     let mut verdicts: Vec<Option<Verdict>> = items.iter().map(|_| None).collect();
     let of = |wanted: &dyn Fn(&Item) -> bool| -> Vec<usize> {
         items.iter().enumerate().filter(|(_, item)| wanted(item)).map(|(index, _)| index).collect()

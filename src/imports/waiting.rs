@@ -13,7 +13,7 @@ use super::store::waiting::{BY_TAX_CODE, Waiting};
 use super::store::{self, Counts, Import, items};
 use super::verdict::{Effect, Reason, Reference, Verdict};
 use crate::batch::Context;
-use crate::db::session::Session;
+use crate::db::session::{Reach, Session};
 use crate::db::{Conn, Fault};
 use crate::error::Code;
 use crate::identity::{self, Caller, ScopeSet};
@@ -172,7 +172,8 @@ const AT_ONCE: i64 = 500;
 pub fn release(session: &mut Session, context: &Context) -> Result<usize, Fault> {
     let mut done = expire(session, context)?;
     for kind in Kind::ALL.map(Some).into_iter().chain([None]) {
-        session.begin()?;
+        // Whose lines are due is not known yet.
+        session.begin_for(Reach::All)?;
         let due = store::waiting::due(&mut session.conn, kind, context.now(), AT_ONCE)?;
         if due.is_empty() {
             session.roll_back();
@@ -217,6 +218,8 @@ pub fn sender(conn: &mut Conn, import: &Import) -> Result<Option<Arc<Caller>>, F
 
 /// Carries out lines of one import again.
 fn retry(session: &mut Session, waiting: &[Waiting], context: &Context) -> Result<(), Fault> {
+    // What overtook them may lie where their sender sees no more.
+    session.act_for(Reach::All)?;
     let Some(import) = waiting.first().map(|one| store::find(&mut session.conn, one.import_id)).transpose()?.flatten()
     else {
         return Ok(());

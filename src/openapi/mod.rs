@@ -1,5 +1,6 @@
 //! The OpenAPI document, assembled from what the operations say of themselves.
 
+pub mod cuts;
 pub mod examples;
 pub mod schemas;
 
@@ -37,11 +38,16 @@ pub fn document(url: &str) -> Value {
     document
 }
 
-/// As it is committed and served: indented, with a newline at the end.
-pub fn text(url: &str) -> String {
-    let mut text = serde_json::to_string_pretty(&document(url)).unwrap_or_default();
-    text.push('\n');
-    text
+/// The whole document and its parts, by their names, as they are committed and served: indented, with a newline at the end.
+pub fn texts(url: &str) -> Vec<(&'static str, String)> {
+    let written = |document: &Value| {
+        let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+        text.push('\n');
+        text
+    };
+    let whole = document(url);
+    let parts = cuts::CUTS.iter().map(|cut| (cut.name, written(&cut.of(&whole))));
+    std::iter::once(("v1", written(&whole))).chain(parts).collect()
 }
 
 fn info() -> Value {

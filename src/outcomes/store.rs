@@ -136,11 +136,15 @@ pub fn holders(conn: &mut Conn, cobs: &[&str]) -> Result<HashMap<String, Uuid>, 
     if cobs.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(Option<String>, Uuid)> = outcome::table
-        .filter(outcome::cob.eq_any(cobs))
-        .filter(outcome::deleted_at.is_null())
-        .filter(outcome::state.ne(OutcomeState::Withdrawn.as_str()))
-        .select((outcome::cob, outcome::id))
+    #[derive(QueryableByName)]
+    struct Holder {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        cob: String,
+        #[diesel(sql_type = diesel::sql_types::Uuid)]
+        id: Uuid,
+    }
+    let rows: Vec<Holder> = diesel::sql_query("SELECT * FROM notice_holders($1)")
+        .bind::<diesel::sql_types::Array<diesel::sql_types::Text>, _>(cobs)
         .load(conn)?;
-    Ok(rows.into_iter().filter_map(|(cob, id)| Some((cob?, id))).collect())
+    Ok(rows.into_iter().map(|Holder { cob, id }| (cob, id)).collect())
 }

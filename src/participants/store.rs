@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bytea, Date, Nullable, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bytea, Date, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::model::{ExitReason, Participant, Recorded, Stay};
@@ -127,28 +127,32 @@ pub fn of_worker(
     records(query.order((participant::created_at.desc(), participant::id.desc())).limit(limit).load(conn)?)
 }
 
-type StayRow = (Uuid, Vec<u8>, String, Option<NaiveDate>, Option<NaiveDate>);
+#[derive(QueryableByName)]
+struct StayRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Bytea)]
+    worker_index: Vec<u8>,
+    #[diesel(sql_type = Text)]
+    dote_number: String,
+    #[diesel(sql_type = Nullable<Date>)]
+    taken_charge_on: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<Date>)]
+    left_on: Option<NaiveDate>,
+}
 
 /// The stays, in any partnership, of these workers or under these Doti.
 pub fn stays(conn: &mut Conn, workers: &[&[u8]], dotes: &[&str]) -> Result<Vec<Stay>, Fault> {
     if workers.is_empty() && dotes.is_empty() {
         return Ok(Vec::new());
     }
-    let columns = (
-        participant::id,
-        participant::worker_index,
-        participant::dote_number,
-        participant::taken_charge_on,
-        participant::left_on,
-    );
-    let live = participant::table.filter(participant::deleted_at.is_null()).select(columns);
-    let mut rows: Vec<StayRow> = live.filter(participant::worker_index.eq_any(workers)).load(conn)?;
-    rows.extend(live.filter(participant::dote_number.eq_any(dotes)).load::<StayRow>(conn)?);
-    let mut seen = HashSet::new();
+    let rows: Vec<StayRow> = diesel::sql_query("SELECT * FROM stays_of($1, $2)")
+        .bind::<Array<Bytea>, _>(workers)
+        .bind::<Array<Text>, _>(dotes)
+        .load(conn)?;
     Ok(rows
         .into_iter()
-        .filter(|row| seen.insert(row.0))
-        .map(|(id, worker_index, dote_number, taken_charge_on, left_on)| Stay {
+        .map(|StayRow { id, worker_index, dote_number, taken_charge_on, left_on }| Stay {
             id,
             worker_index,
             dote_number,

@@ -7,6 +7,7 @@ use super::ops::{Comparison, claim};
 use super::wire::{Reconciliation, ReconciliationInput};
 use crate::app::comparisons;
 use crate::db::constraints;
+use crate::db::session::Reach;
 use crate::db::threads::QueryError;
 use crate::error::{Code, Problem};
 use crate::http::endpoint::{About, Api};
@@ -51,7 +52,8 @@ async fn reconcile(
     let (depth, claim) = claim(body.value)?;
     let caller = permit.caller().clone();
     let (reply, answer) = oneshot::channel();
-    permit.readers().start(move |session, opener| {
+    let reach = Reach::of(caller.sight());
+    permit.readers().start(reach, move |session, opener| {
         let compared = session.and_then(|session| {
             (comparison.compare)(&mut session.conn, depth, &claim, &caller, &opener.context).map_err(
                 |error| match error {

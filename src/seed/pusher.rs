@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::batch::{self, Context, Input, Item, Job, Resource, Target, Verb, Wants};
 use crate::db::Conn;
-use crate::db::session::Session;
+use crate::db::session::{Reach, Session};
 use crate::identity::{Caller, Role, ScopeSet};
 use crate::serve::StartError;
 use crate::shape;
@@ -39,7 +39,8 @@ impl<'a> Pusher<'a> {
     /// A pusher with a connection, and a transaction, of its own.
     pub fn begin(url: &str, context: &'a Context) -> Result<Self, StartError> {
         let mut session = Session::connect(url)?;
-        session.begin()?;
+        // Organisations of all kinds share the transaction, and clients are made in it.
+        session.begin_for(Reach::Login)?;
         Ok(Self { session, context })
     }
 

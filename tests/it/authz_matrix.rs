@@ -19,6 +19,7 @@ const OPEN: &[(&str, &str)] = &[
     ("obtain_token", "whoever has no token yet"),
     ("show_authorization_server", "says how tokens are obtained"),
     ("show_liveness", "load balancers have no token"),
+    ("show_probing", "PDND probes it without a token"),
     ("show_protected_resource", "says what they are good for"),
     ("show_readiness", "load balancers have no token"),
     ("show_status", "ModI asks for it"),
@@ -28,16 +29,16 @@ const OPEN: &[(&str, &str)] = &[
 /// Operations on one record whose kind every client may read: there is no foreign one.
 const SHARED: &[&str] = &["organisations", "calls"];
 
-struct Operation {
-    id: String,
+pub struct Operation {
+    pub id: String,
     method: String,
-    path: String,
+    pub path: String,
     scope: Option<String>,
     example: Option<Value>,
     media: String,
 }
 
-fn matrix() -> Vec<Operation> {
+pub fn matrix() -> Vec<Operation> {
     operations()
         .into_iter()
         .map(|(path, method, operation)| {
@@ -61,13 +62,17 @@ fn matrix() -> Vec<Operation> {
 
 impl Operation {
     fn send(&self, client: &Client, id: &str) -> Answer {
+        self.send_with(client, id, &[("if-match", "*")])
+    }
+
+    pub fn send_with(&self, client: &Client, id: &str, headers: &[(&str, &str)]) -> Answer {
         let path = self.path.replace("{id}", id).replace("{external_id}", "matrix").replace("{name}", "provinces");
         let body = match (&self.example, self.method.as_str()) {
             (Some(example), _) => example.to_string(),
             (None, "GET" | "DELETE") => String::new(),
             (None, _) => "{}".to_owned(),
         };
-        client.send(&self.method, &path, &[("content-type", &self.media), ("if-match", "*")], body)
+        client.send(&self.method, &path, &[&[("content-type", self.media.as_str())], headers].concat(), body)
     }
 
     fn scope(&self) -> &str {
@@ -130,7 +135,7 @@ fn without_a_valid_token_nothing_is_done() {
     }
 }
 
-const NOWHERE: &str = "01890000-0000-7000-8000-000000000000";
+pub const NOWHERE: &str = "01890000-0000-7000-8000-000000000000";
 
 #[test]
 fn a_token_without_the_scope_is_refused_whatever_the_role() {
@@ -208,7 +213,7 @@ fn a_role_gets_no_scope_that_the_table_does_not_give_it() {
 }
 
 /// One record of each kind in an active partnership of operator-1.
-fn records(world: &mut World) -> BTreeMap<&'static str, String> {
+pub fn records(world: &mut World) -> BTreeMap<&'static str, String> {
     let Draft { id, members, cohort, participant } = world.active("matrix", 1);
     world.on("2012-11-05");
     let action = world.action_body(&id, &cohort, &participant, "2012-10-01");
@@ -231,7 +236,7 @@ fn records(world: &mut World) -> BTreeMap<&'static str, String> {
 }
 
 /// The body without what differs from request to request.
-fn plain(body: &Value) -> Value {
+pub fn plain(body: &Value) -> Value {
     let mut body = body.clone();
     body.as_object_mut().unwrap().remove("instance");
     body

@@ -9,7 +9,7 @@ use rand::{Rng as _, SeedableRng as _};
 use ricolloca::actions::Actions;
 use ricolloca::actions::wire::ActionInput;
 use ricolloca::batch::{self, Context, Item, Job, Target, Verb, Wants};
-use ricolloca::db::session::Session;
+use ricolloca::db::session::{Reach, Session};
 use ricolloca::identity::{Caller, Role, ScopeSet};
 use ricolloca::shape;
 use serde_json::{Value, json};
@@ -105,7 +105,7 @@ impl Ground {
     /// Carries out changes in batches of this size and takes everything back; answers the verdicts and what was left.
     fn carry_out(&self, changes: &[(String, Option<Value>)], size: usize) -> (Vec<String>, Vec<String>) {
         let mut session = Session::connect(&self.world.service.database.url).unwrap();
-        session.begin().unwrap();
+        session.begin_for(Reach::All).unwrap();
         let mut verdicts = Vec::new();
         for chunk in changes.chunks(size) {
             let mut jobs: Vec<Job> = chunk.iter().map(|change| self.job(change)).collect();

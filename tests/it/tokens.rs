@@ -364,3 +364,32 @@ fn keys_are_replaced_under_load_without_a_request_that_fails() {
     assert_eq!(published().len(), 1);
     service.client("operator-1").get("/v1/calls").expect(200);
 }
+
+#[test]
+fn who_guesses_a_secret_has_to_wait_whether_the_client_exists_or_not() {
+    let service = Service::start();
+    let guess = |client: &str, secret: &str| {
+        service.token(&[("grant_type", "client_credentials"), ("client_id", client), ("client_secret", secret)])
+    };
+    let told = |client: &str| -> Vec<(u16, String, Option<String>)> {
+        (0..12)
+            .map(|_| {
+                let answer = guess(client, "wrong");
+                let code = answer.code();
+                (answer.status, code, answer.header("retry-after").map(str::to_owned))
+            })
+            .collect()
+    };
+    let known = told("operator-1");
+    assert_eq!(known, told("nobody-at-all"), "an unknown client is treated like a known one");
+    let statuses: Vec<u16> = known.iter().map(|(status, ..)| *status).collect();
+    assert_eq!(statuses, [vec![401; 10], vec![429; 2]].concat());
+    let (_, code, wait) = &known[11];
+    assert_eq!(code, "too_many_requests");
+    assert!((1..=6).contains(&wait.as_ref().unwrap().parse::<u64>().unwrap()), "{wait:?}");
+    assert_eq!(guess("operator-1", "secret").status, 429, "nor does the right secret help meanwhile");
+    assert_eq!(guess("operator-2", "secret").status, 200, "others are not held up");
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(guess("operator-1", "secret").status, 200);
+    assert_eq!(guess("operator-1", "wrong").status, 401, "it starts over");
+}

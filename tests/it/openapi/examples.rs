@@ -140,7 +140,9 @@ fn record() -> Vec<Value> {
     let mut book =
         Book { service: Service::demo(), document: openapi::document(openapi::DEFAULT_URL), entries: Vec::new() };
     let none = || json!({});
-    for operation in ["show_status", "show_liveness", "show_readiness", "list_signing_keys", "list_vocabularies"] {
+    for operation in
+        ["show_status", "show_probing", "show_liveness", "show_readiness", "list_signing_keys", "list_vocabularies"]
+    {
         book.send("", operation, none(), none(), None);
     }
     for operation in ["show_authorization_server", "show_protected_resource"] {

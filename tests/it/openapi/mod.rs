@@ -14,14 +14,60 @@ use crate::support::Service;
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 #[test]
-fn the_committed_document_is_the_generated_one() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/v1.json");
-    let generated = openapi::text(openapi::DEFAULT_URL);
-    if std::env::var_os("UPDATE_OPENAPI").is_some() {
-        std::fs::write(path, &generated).unwrap();
+fn the_committed_documents_are_the_generated_ones() {
+    let texts = openapi::texts(openapi::DEFAULT_URL);
+    assert_eq!(texts.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["v1", "push", "pull"]);
+    for (name, generated) in texts {
+        let path = format!("{}/openapi/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(&path, &generated).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == generated,
+            "openapi/{name}.json is not current: UPDATE_OPENAPI=1 cargo test --test it openapi"
+        );
     }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(committed == generated, "openapi/v1.json is not current: UPDATE_OPENAPI=1 cargo test --test it openapi");
+}
+
+/// The whole document, and its parts.
+pub fn documents() -> Vec<(&'static str, Value)> {
+    let whole = openapi::document(openapi::DEFAULT_URL);
+    let parts: Vec<_> = openapi::cuts::CUTS.iter().map(|cut| (cut.name, cut.of(&whole))).collect();
+    std::iter::once(("v1", whole)).chain(parts).collect()
+}
+
+#[test]
+fn the_parts_hold_what_their_readers_may_call_and_nothing_else() {
+    let ids = |document: &Value| -> BTreeSet<String> {
+        let items = document["paths"].as_object().unwrap().values();
+        items
+            .flat_map(|item| item.as_object().unwrap().values())
+            .filter_map(|operation| operation["operationId"].as_str().map(str::to_owned))
+            .collect()
+    };
+    let documents = documents();
+    let [(_, whole), (_, push), (_, pull)] = documents.as_slice() else { panic!() };
+    let (all, push, pull) = (ids(whole), ids(push), ids(pull));
+    assert!(push.is_subset(&all) && pull.is_subset(&all));
+    let has = |part: &BTreeSet<String>, id: &str| part.contains(id);
+    for id in
+        ["send_import", "create_action", "create_participant", "submit_partnership", "show_status", "show_probing"]
+    {
+        assert!(has(&push, id), "push lacks {id}");
+    }
+    for id in ["list_changes", "export_outcomes", "verify_outcome", "list_outcomes", "show_status", "show_probing"] {
+        assert!(has(&pull, id), "pull lacks {id}");
+    }
+    for id in ["list_changes", "export_outcomes", "verify_outcome", "create_call", "obtain_token"] {
+        assert!(!has(&push, id), "push has {id}");
+    }
+    for id in ["send_import", "create_action", "create_participant", "create_call", "obtain_token"] {
+        assert!(!has(&pull, id), "pull has {id}");
+    }
+    for id in push.iter().chain(&pull).chain(&all) {
+        assert!(all.contains(id));
+    }
 }
 
 /// Every operation of the document: path, method, content.
@@ -61,17 +107,35 @@ fn operations_are_named_described_and_tagged() {
 }
 
 #[test]
-fn every_reference_leads_somewhere_and_every_schema_is_used() {
-    let document = openapi::document(openapi::DEFAULT_URL);
-    let mut references = BTreeSet::new();
-    collect(&document, &mut references);
-    for reference in &references {
-        let pointer = reference.trim_start_matches('#');
-        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
-    }
-    for name in document["components"]["schemas"].as_object().unwrap().keys() {
-        assert!(references.contains(&format!("#/components/schemas/{name}")), "the schema {name} is not used");
-        assert!(name.starts_with(|first: char| first.is_ascii_uppercase()), "{name} is not PascalCase");
+fn every_reference_leads_somewhere_and_every_component_is_used() {
+    for (part, document) in documents() {
+        let mut references = BTreeSet::new();
+        collect(&document, &mut references);
+        for reference in &references {
+            let pointer = reference.trim_start_matches('#');
+            assert!(document.pointer(pointer).is_some(), "{part}: {reference} leads nowhere");
+        }
+        let scheme = "securitySchemes";
+        for (kind, components) in document["components"].as_object().unwrap().iter().filter(|(kind, _)| *kind != scheme)
+        {
+            for name in components.as_object().unwrap().keys() {
+                let reference = format!("#/components/{kind}/{name}");
+                assert!(references.contains(&reference), "{part}: {reference} is not used");
+            }
+        }
+        for name in document["components"]["schemas"].as_object().unwrap().keys() {
+            assert!(name.starts_with(|first: char| first.is_ascii_uppercase()), "{name} is not PascalCase");
+        }
+        let tags: BTreeSet<&str> =
+            document["tags"].as_array().unwrap().iter().filter_map(|tag| tag["name"].as_str()).collect();
+        let used: BTreeSet<&str> = document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .flat_map(|item| item.as_object().unwrap().values())
+            .filter_map(|operation| operation["tags"][0].as_str())
+            .collect();
+        assert_eq!(tags, used, "{part}");
     }
 }
 
@@ -92,6 +156,10 @@ fn the_service_shows_its_document_and_swagger_ui() {
     let anyone = service.anonymous();
     let served = anyone.get("/openapi/v1.json").expect(200).json();
     assert_eq!(served["paths"], openapi::document(openapi::DEFAULT_URL)["paths"]);
+    for (name, part) in documents() {
+        assert_eq!(anyone.get(&format!("/openapi/{name}.json")).expect(200).json()["info"], part["info"]);
+    }
+    anyone.get("/openapi/other.json").expect(404);
     assert_eq!(anyone.get("/docs").expect(302).header("location"), Some("/docs/"));
     let page = String::from_utf8(anyone.get("/docs/").expect(200).body).unwrap();
     assert!(page.contains("swagger-ui"), "{page}");

@@ -62,8 +62,13 @@ fn has(schema: &Value, names: &[&str]) -> bool {
 }
 
 #[test]
-fn the_document_says_what_it_is() {
-    let document = document();
+fn each_document_says_what_it_is() {
+    for (_, document) in super::documents() {
+        says_what_it_is(&document);
+    }
+}
+
+fn says_what_it_is(document: &Value) {
     let info = &document["info"];
     for pointer in [
         "/title",
