@@ -187,7 +187,7 @@ fn every_way_of_reading_and_writing_goes_through_it() {
     assert_eq!(readings(&world.dote, &known), region, "who sees everything is not an organisation");
     let path = format!("/v1/participants/{}", draft.participant);
     let body = world.participant_body(&draft.cohort, 1);
-    world.operator.put(&path, Some(1), body.clone()).expect(404);
+    world.operator.put(&path, Some(1), body).expect(404);
     world.operator.delete(&format!("/v1/outcomes/{}", outcome["id"].as_str().unwrap()), 1).expect(404);
     let new = world.participant_body(&draft.cohort, 2);
     let refused = world.operator.post("/v1/participants", with(&new, json!({"external_id": "W-2"})));
