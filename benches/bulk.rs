@@ -20,6 +20,7 @@ use chrono::{Days, NaiveDate};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Date, Text, Uuid as SqlUuid};
 use ricolloca::actions::Actions;
+use ricolloca::audit::Request;
 use ricolloca::batch::{self, Context, Input, Item, Job, Resource, Target, Verb, Wants};
 use ricolloca::clock::Clock;
 use ricolloca::db::session::{Reach, Session};
@@ -204,6 +205,7 @@ fn job<R: Resource>((caller, line): &Line) -> Outcome<Job> {
     let name = input.external_id().unwrap_or_default().to_owned();
     let item: Item<R> = Item {
         caller: Arc::clone(caller),
+        request: Request::internal("test"),
         target: Target::External(name),
         verb: Verb::Write(input),
         if_version: None,

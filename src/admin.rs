@@ -5,9 +5,11 @@ use std::io::Write as _;
 
 use uuid::Uuid;
 
+use crate::audit;
+use crate::audit::verify::{Finding, Sealed, verify};
 use crate::batch::Context;
 use crate::clock::Clock;
-use crate::config::{AddClient, RemoveClientKey, RevokeClient, RotateSigningKey, Settings};
+use crate::config::{AddClient, AuditVerify, RemoveClientKey, RevokeClient, RotateSigningKey, Settings};
 use crate::db::{self, Conn, Fault, Meta, Stored as _, migrate as migrations};
 use crate::identifiers::OrganisationTaxCode;
 use crate::identity::assertion::{self, ClientKey};
@@ -23,6 +25,49 @@ pub fn migrate(settings: &Settings) -> Result<(), StartError> {
     let applied = migrations::migrate(&ground.url)?;
     ground.leave();
     writeln!(std::io::stdout(), "{} migrations applied", applied.len())?;
+    Ok(())
+}
+
+/// Proves that the audit log is what was sealed.
+pub fn audit_verify(settings: &Settings, proof: &AuditVerify) -> Result<(), StartError> {
+    /// Leaves that are read together.
+    const PIECE: i64 = 1000;
+    let kept = proof.checkpoint.as_ref().map(|file| {
+        fs::read_to_string(file).map_err(|error| format!("the checkpoint {} cannot be read: {error}", file.display()))
+    });
+    let kept = kept.transpose()?;
+    let ground = Ground::lay(settings)?;
+    migrations::migrate(&ground.url)?;
+    let context = ground.context(settings)?;
+    let mut conn = db::connect(&ground.url)?;
+    // One instant: the service may go on sealing.
+    let result = audit::store::at_one_instant(&mut conn, |conn| {
+        let known = audit::store::all_checkpoints(conn)?;
+        let checkpoints: Vec<(u64, String)> =
+            known.into_iter().map(|(size, text)| (u64::try_from(size).unwrap_or_default(), text)).collect();
+        let unsealed = audit::store::unsealed(conn)?;
+        let (mut piece, mut next) = (Vec::new().into_iter(), 0);
+        let leaves = std::iter::from_fn(|| {
+            if piece.len() == 0 {
+                piece = match audit::store::leaves(conn, next, PIECE) {
+                    Ok(found) => found.into_iter(),
+                    Err(fault) => return Some(Err(fault)),
+                };
+            }
+            let leaf = piece.next()?;
+            next = leaf.place + 1;
+            let content = leaf.event.as_ref().map(audit::entry::content);
+            Some(Ok(Sealed { position: u64::try_from(leaf.place).unwrap_or(u64::MAX), content }))
+        });
+        let found = verify(context.vault.signer(), &checkpoints, leaves, kept.as_deref().map(str::trim))?;
+        Ok(match u64::try_from(unsealed) {
+            Ok(unsealed) if unsealed > 0 => found.and(Err(Finding::Inserted(unsealed))),
+            _ => found.map(|size| (size, checkpoints.len())),
+        })
+    });
+    ground.leave();
+    let (entries, checkpoints) = result??;
+    writeln!(std::io::stdout(), "{entries} entries are what was sealed, under {checkpoints} checkpoints")?;
     Ok(())
 }
 

@@ -16,8 +16,8 @@ use crate::participants::Participants;
 use crate::partnerships::Partnerships;
 use crate::reconciliations::ops::Comparison;
 use crate::{
-    actions, calls, cohorts, docs, exports, feed, health, identity, imports, members, metrics, organisations, outcomes,
-    participants, partnerships, reconciliations, vocabularies,
+    actions, audit, calls, cohorts, docs, exports, feed, health, identity, imports, members, metrics, organisations,
+    outcomes, participants, partnerships, reconciliations, vocabularies,
 };
 
 /// All operations. Built once: every worker registers the same.
@@ -46,6 +46,7 @@ pub fn api() -> &'static Api {
         exports::routes::register::<Actions>(&mut api);
         exports::routes::register::<Outcomes>(&mut api);
         reconciliations::routes::register(&mut api);
+        audit::routes::register(&mut api);
         api
     });
     &API

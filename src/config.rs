@@ -45,6 +45,9 @@ pub enum Command {
     RemoveClientKey(RemoveClientKey),
     /// Revoke a client: it obtains no token any more, and those that it has are refused within seconds. `add-client` admits it again.
     RevokeClient(RevokeClient),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Make a new key that signs tokens, while the service runs. Tokens of the one before stay good until they expire.
     RotateSigningKey(RotateSigningKey),
 }
@@ -54,6 +57,22 @@ pub enum Command {
 pub struct RevokeClient {
     /// The client's id.
     pub id: String,
+}
+
+/// What to do with the audit log.
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Prove that it is what was sealed: every entry, every checkpoint. Ends with 1 where it is not.
+    Verify(AuditVerify),
+}
+
+/// How the audit log is proven.
+#[derive(Debug, Args)]
+pub struct AuditVerify {
+    /// File with a checkpoint that was kept outside (`statement` of `/v1/audit-checkpoints`): without one, a log that was cut off together
+    /// with its last checkpoints looks like an earlier one.
+    #[arg(long)]
+    pub checkpoint: Option<PathBuf>,
 }
 
 /// How the key that signs tokens is replaced.

@@ -15,7 +15,7 @@
 //! | [`reconciliations`] | whether a copy is what it should be |
 //! | [`pull`] | `ricolloca pull`: the reference client of all of these |
 //! | [`metrics`] | figures for those who run the service |
-//! | [`disclosures`] | who was shown whose personal data |
+//! | [`audit`] | who did what, and was shown whose personal data; sealed |
 //! | [`push`] | `ricolloca push`, the reference client of imports |
 //! | [`remote`] | the service as such clients see it |
 //! | [`identity`] | clients, scopes, tokens |
@@ -31,6 +31,7 @@
 pub mod actions;
 pub mod admin;
 pub mod app;
+pub mod audit;
 pub mod batch;
 pub mod calls;
 pub mod clock;
@@ -38,7 +39,6 @@ pub mod codes;
 pub mod cohorts;
 pub mod config;
 pub mod db;
-pub mod disclosures;
 pub mod docs;
 pub mod embedded;
 pub mod error;

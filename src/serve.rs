@@ -19,7 +19,7 @@ use crate::identity::{self, keys};
 use crate::ids::Ids;
 use crate::imports::worker::Imports;
 use crate::vault::{SECRET_LEN, Vault};
-use crate::{app, feed, housekeeping, openapi};
+use crate::{app, audit, feed, housekeeping, openapi};
 use actix_cors::Cors;
 use actix_web::dev::Server;
 use actix_web::http::header::HeaderName;
@@ -179,6 +179,7 @@ pub fn listen(
 ) -> Result<(Server, Vec<std::net::SocketAddr>), StartError> {
     crate::vocabularies::all();
     actix_web::rt::spawn(feed::watch::run(Arc::clone(state.feed()), state.housekeeping().clone()));
+    actix_web::rt::spawn(audit::seal::run(state.housekeeping().clone()));
     actix_web::rt::spawn(identity::standing::run(Arc::clone(state.authority()), state.housekeeping().clone()));
     let origins = settings.cors_origins.clone();
     let server = HttpServer::new(move || {

@@ -1,11 +1,12 @@
 //! Personal data at rest: sealed with AES-256-GCM, found by a keyed blind index, shown to others as a pseudonym.
 //!
-//! Three keys are derived from one secret, so that who learns one of them does not learn the others. The associated data
+//! Four keys are derived from one secret, so that who learns one of them does not learn the others. The associated data
 //! names the place a value belongs to: a sealed value that is moved to another row does not open.
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
 use hmac::{Hmac, Mac};
+use p256::ecdsa::SigningKey;
 use sha2::Sha256;
 use uuid::Uuid;
 
@@ -26,6 +27,7 @@ pub struct Vault {
     cipher: Aes256Gcm,
     index: [u8; 32],
     pseudonym: [u8; 32],
+    signer: SigningKey,
 }
 
 impl Vault {
@@ -36,7 +38,13 @@ impl Vault {
             cipher: Aes256Gcm::new(&Key::<Aes256Gcm>::from(seal)),
             index: derive(secret, b"ricolloca/index/1"),
             pseudonym: derive(secret, b"ricolloca/pseudonym/1"),
+            signer: signer(secret),
         }
+    }
+
+    /// Signs the checkpoints of the audit log: not with a key that the database has.
+    pub const fn signer(&self) -> &SigningKey {
+        &self.signer
     }
 
     /// Seals `plain` for one column of one record.
@@ -77,6 +85,13 @@ fn associated(place: &str, record: Uuid) -> Vec<u8> {
 
 fn derive(secret: &[u8; SECRET_LEN], label: &[u8]) -> [u8; 32] {
     mac(secret, label)
+}
+
+/// Nearly every number of 32 bytes is a private key; the first that is one is taken.
+fn signer(secret: &[u8; SECRET_LEN]) -> SigningKey {
+    let candidates = (1_u32..).map(|number| derive(secret, format!("ricolloca/checkpoint/{number}").as_bytes()));
+    #[expect(clippy::expect_used, reason = "one in four thousand million is none")]
+    candidates.filter_map(|bytes| SigningKey::from_slice(&bytes).ok()).next().expect("a private key")
 }
 
 fn mac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {

@@ -24,6 +24,18 @@ pub enum Effect {
     Deleted,
 }
 
+impl Effect {
+    /// As it is noted.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
 /// The answer to a change that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {

@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{Context, Resource, refs};
+use crate::audit::{self, Request};
 use crate::db::session::Reach;
 use crate::db::{Conn, Fault, Stored};
-use crate::disclosures::{self, Reading};
 use crate::error::{Code, Problem};
 use crate::identity::Caller;
 use crate::kind::Kind;
@@ -32,7 +32,7 @@ pub struct Lookup {
     kind: Kind,
     id: Uuid,
     caller: Arc<Caller>,
-    reading: Reading,
+    reading: Request,
     run: Run,
     outcome: Option<LookupAnswer>,
     reply: oneshot::Sender<LookupAnswer>,
@@ -43,7 +43,7 @@ impl Lookup {
     pub fn new<R: Resource>(
         id: Uuid,
         caller: Arc<Caller>,
-        reading: Reading,
+        reading: Request,
         reply: oneshot::Sender<LookupAnswer>,
     ) -> Self {
         Self { kind: R::KIND, id, caller, reading, run: run::<R>, outcome: None, reply }
@@ -93,7 +93,7 @@ fn run<R: Resource>(conn: &mut Conn, lookups: &mut [&mut Lookup], context: &Cont
     let found = lookups.iter().zip(&records).filter(|(_, record)| record.is_some());
     let noted: Vec<_> =
         found.map(|(lookup, _)| (lookup.caller.as_ref(), &lookup.reading, R::KIND, lookup.id)).collect();
-    disclosures::note_each(conn, &noted, context)?;
+    audit::note_each(conn, &noted, context)?;
     for (lookup, record) in lookups.iter_mut().zip(&records) {
         let answer = record.as_ref().and_then(|record| {
             let view = views.next()?;

@@ -38,6 +38,7 @@ pub use lookup::{Fetched, Lookup, LookupAnswer, look_up};
 pub use refs::Ref;
 pub use store::forget_answers;
 
+use crate::audit::Request;
 use crate::clock::{Clock, italian_date};
 use crate::db::{Conn, Fault, Meta, Stored};
 use crate::error::Problem;
@@ -196,6 +197,8 @@ pub enum Verb<R: Resource> {
 pub struct Item<R: Resource> {
     /// Who asks.
     pub caller: Arc<Caller>,
+    /// In which request.
+    pub request: Arc<Request>,
     /// For which record.
     pub target: Target,
     /// What to do.

@@ -10,6 +10,7 @@ use super::{
     Change, Claimed, Claims, Context, Draft, Input, Item, Kept, ParentLock, Resource, Settled, Target, Verb,
     idempotency, refs, store,
 };
+use crate::audit::{self, Changed};
 use crate::db::{Conn, ExternalKey, Fault, Meta, Stored};
 use crate::error::{Code, Problem, Violation};
 use crate::identifiers::PersonTaxCode;
@@ -73,6 +74,7 @@ fn advance<R: Resource>(conn: &mut Conn, items: &[&Item<R>], context: &Context) 
         }
     }
     write::<R>(conn, &written, context)?;
+    note::<R>(conn, items, &written, context)?;
     for (index, reply) in super::replies::replies::<R>(conn, items, &written, context)? {
         set(&mut answers, index, reply);
     }
@@ -365,6 +367,25 @@ fn write<R: Resource>(conn: &mut Conn, written: &[Written<'_, '_, R>], context: 
         .map(|(_, draft, (record, _))| Settled { draft, record })
         .collect();
     if settled.is_empty() { Ok(()) } else { R::settle(conn, &settled, context) }
+}
+
+/// Notes in the audit log what was written.
+fn note<R: Resource>(
+    conn: &mut Conn,
+    items: &[&Item<R>],
+    written: &[Written<'_, '_, R>],
+    context: &Context,
+) -> Result<(), Fault> {
+    let changes: Vec<Changed<'_>> = written
+        .iter()
+        .filter(|(.., (_, effect))| *effect != Effect::Unchanged)
+        .filter_map(|(index, _, (record, effect))| {
+            let item = items.get(*index)?;
+            let Meta { id, version, .. } = *record.meta();
+            Some(Changed { caller: &item.caller, request: &item.request, kind: R::KIND, id, effect: *effect, version })
+        })
+        .collect();
+    audit::note_changes(conn, &changes, context)
 }
 
 #[cfg(test)]

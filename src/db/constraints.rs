@@ -34,6 +34,7 @@ pub const BACKSTOPS: &[&str] = &[
     "action_dates_ck",
     "action_money_ck",
     "attendance_period_ck",
+    "audit_leaf_event_uq",
     "call_allocation_ck",
     "change_event_audience_ck",
     "change_event_operation_ck",

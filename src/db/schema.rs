@@ -47,6 +47,34 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_checkpoint (size) {
+        size -> Int8,
+        statement -> Text,
+    }
+}
+
+diesel::table! {
+    audit_leaf (position) {
+        position -> Int8,
+        event_id -> Int8,
+    }
+}
+
+diesel::table! {
+    audit_node (level, position) {
+        level -> Int4,
+        position -> Int8,
+        hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit_pending (event_id) {
+        event_id -> Int8,
+    }
+}
+
+diesel::table! {
     call (id) {
         id -> Uuid,
         version -> Int8,
@@ -456,6 +484,10 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     action,
     attendance,
+    audit_checkpoint,
+    audit_leaf,
+    audit_node,
+    audit_pending,
     call,
     call_budget,
     call_revision,

@@ -9,12 +9,12 @@ use uuid::Uuid;
 use super::Opener;
 use super::lines::{Form, Lines, Packing};
 use super::scan::scan;
+use crate::audit::{self, Request, is_personal};
 use crate::batch::Context;
 use crate::db::history;
 use crate::db::session::Session;
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault, constraints};
-use crate::disclosures::{self, Reading, is_personal};
 use crate::error::Problem;
 use crate::feed::{ops as feed, store};
 use crate::http::crud::{Exposed, past_of};
@@ -36,7 +36,7 @@ pub struct Asked<R: Exposed> {
     /// By whom.
     pub caller: std::sync::Arc<Caller>,
     /// For the note of what was shown.
-    pub reading: Reading,
+    pub reading: Request,
 }
 
 /// Writes an export. `begun` is told the cursor once there is something to answer with, or why there is nothing.
@@ -117,7 +117,7 @@ fn write<R: Exposed>(
         scan::<R>(conn, &asked.filter, after, caller, context, |ids, views| {
             if let Some(notes) = &mut notes {
                 let shown = ids.iter().map(|id| (R::KIND, *id));
-                disclosures::note(&mut notes.conn, caller, reading, shown, context)?;
+                audit::note(&mut notes.conn, caller, reading, shown, context)?;
             }
             keep(lines.records(views))
         })?;

@@ -17,14 +17,13 @@ use super::lines::{Form, Packing};
 use super::ops::{Asked, export};
 use crate::batch::Resource;
 use crate::db::session::Reach;
-use crate::disclosures::Reading;
 use crate::error::{Code, Problem, Violation};
 use crate::http::crud::Exposed;
 use crate::http::endpoint::{About, Api, Described, Operation};
 use crate::http::filter;
 use crate::http::permit::Permit;
 use crate::http::query::{cached_properties, describe_query, query_document, query_problem};
-use crate::http::reader::{NDJSON, Reader};
+use crate::http::reader::NDJSON;
 use crate::http::stream::{Body, pipe};
 use crate::shape;
 use crate::text;
@@ -192,13 +191,13 @@ impl<R: Resource> Described for Exported<R> {
     }
 }
 
-async fn run<R: Exposed>(permit: Permit<R::Read>, asked: Export<R>, reader: Reader) -> Result<Exported<R>, Problem> {
+async fn run<R: Exposed>(permit: Permit<R::Read>, asked: Export<R>) -> Result<Exported<R>, Problem> {
     let Export { filter, from, form, packing } = asked;
     let columns = match form {
         Form::Csv => columns::<R::View>(),
         Form::Ndjson => Vec::new(),
     };
-    let reading = Reading { operation: format!("export_{}", R::KIND.plural()).into(), request_id: reader.request_id };
+    let reading = permit.request().as_ref().clone();
     let asked = Asked::<R> { filter, from, form, packing, columns, caller: Arc::clone(permit.caller()), reading };
     let (writer, body) = pipe();
     let (begun, answer) = oneshot::channel();

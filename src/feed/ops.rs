@@ -10,10 +10,10 @@ use super::cursor::{self, Place};
 use super::store;
 use super::walk::{self, Step, Walk};
 use super::wire::{Change, Changes, ChangesQuery};
+use crate::audit::{self, Request};
 use crate::batch::{Context, refs};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault, Stored};
-use crate::disclosures::{self, Reading};
 use crate::error::{Code, Problem};
 use crate::http::crud::Exposed;
 use crate::identity::Caller;
@@ -64,7 +64,7 @@ pub fn page(
     query: &ChangesQuery,
     caller: &Caller,
     sources: &[Source],
-    reading: &Reading,
+    reading: &Request,
     context: &Context,
 ) -> Result<Changes, QueryError> {
     let kinds = kinds(query, caller, sources)?;
@@ -102,7 +102,7 @@ pub fn page(
     })?;
     let shown = page.items.iter().filter(|item| item.record.is_some());
     let shown = shown.filter_map(|item| Some((Kind::from_name(&item.r#type)?, item.id)));
-    disclosures::note(conn, caller, reading, shown, context)?;
+    audit::note(conn, caller, reading, shown, context)?;
     metrics().page(began.elapsed());
     Ok(page)
 }

@@ -11,7 +11,6 @@ use tokio::time::{Instant, timeout_at};
 use super::ops;
 use super::wire::{Change, Changes, ChangesEnd, ChangesQuery};
 use crate::app::feed_sources;
-use crate::disclosures::Reading;
 use crate::error::{Code, Problem};
 use crate::http::endpoint::{About, Api, Described, Operation};
 use crate::http::permit::Permit;
@@ -104,7 +103,7 @@ async fn changes(
             news.borrow_and_update();
         }
         let (caller, asked) = (permit.caller().clone(), query.clone());
-        let reading = Reading { operation: ID.into(), request_id: reader.request_id.clone() };
+        let reading = permit.request().as_ref().clone();
         let page = permit
             .database()
             .query(move |conn, context| ops::page(conn, &asked, &caller, feed_sources(), &reading, context))

@@ -11,14 +11,13 @@ use super::endpoint::{About, Api};
 use super::extract::{Body, IdempotencyKey, IfMatch, IfNoneMatch, MayMatch, MergePatch, PathExternalId, PathId};
 use super::page::{Listing, Page};
 use super::permit::Permit;
-use super::reader::Reader;
 use super::respond::{Changed, Created, Items, Listed, Removed, Shown, Written};
 use super::select::{Embed, Selected, Selection};
+use crate::audit::{self, Request};
 use crate::batch::{Context, Fetched, Item, Job, Lookup, Resource, Target, Verb, Wants, refs};
 use crate::db::history::{self, Past};
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Stored};
-use crate::disclosures::{self, Reading};
 use crate::error::{Code, Problem, Violation};
 use crate::identity::Caller;
 use crate::identity::scopes::Scope;
@@ -173,6 +172,7 @@ async fn create<R: Exposed>(
     let idempotency = key.over(&permit.caller().client_id, &body.digest);
     let item = Item::<R> {
         caller: permit.caller().clone(),
+        request: permit.request().clone(),
         target: Target::New,
         verb: Verb::Write(body.value),
         if_version: None,
@@ -187,10 +187,9 @@ async fn read<R: Exposed>(
     id: PathId,
     known: IfNoneMatch,
     selection: Selection<R>,
-    reader: Reader,
 ) -> Result<Selected<R, Shown<R::View>>, Problem> {
     let caller = permit.caller().clone();
-    let reading = Reading { operation: format!("show_{}", R::KIND.name()).into(), request_id: reader.request_id };
+    let reading = permit.request().as_ref().clone();
     selection.permit(&caller)?;
     if selection.embeds() {
         let fetched = permit
@@ -215,7 +214,7 @@ fn show<R: Exposed>(
     id: Uuid,
     selection: &Selection<R>,
     caller: &Caller,
-    reading: &Reading,
+    reading: &Request,
     context: &Context,
 ) -> Result<Fetched, QueryError> {
     let records: Vec<R::Record> = refs::visible::<R>(conn, &[caller], &[Some(id)])?.into_iter().flatten().collect();
@@ -223,7 +222,7 @@ fn show<R: Exposed>(
     let views = R::views(conn, &shown, context)?;
     let mut read: Read = records.iter().map(|record| (R::KIND, record.meta().id)).collect();
     let view = selection.apply(conn, &records, caller, context, &views, &mut read)?.pop();
-    disclosures::note(conn, caller, reading, read.into_iter(), context)?;
+    audit::note(conn, caller, reading, read.into_iter(), context)?;
     let (Some(record), Some(view)) = (records.first(), view) else { return Err(Problem::new(Code::NotFound).into()) };
     let body = serde_json::to_vec(&view).map_err(|_| Problem::new(Code::Internal))?;
     Ok(Fetched { version: record.meta().version, body })
@@ -237,6 +236,7 @@ async fn replace<R: Exposed>(
 ) -> Result<Changed<R::View>, Problem> {
     let item = Item::<R> {
         caller: permit.caller().clone(),
+        request: permit.request().clone(),
         target: Target::Id(id.0),
         verb: Verb::Write(body.value),
         if_version: version.0,
@@ -254,6 +254,7 @@ async fn patch<R: Exposed>(
 ) -> Result<Changed<R::View>, Problem> {
     let item = Item::<R> {
         caller: permit.caller().clone(),
+        request: permit.request().clone(),
         target: Target::Id(id.0),
         verb: Verb::Patch(body.patch),
         if_version: version.0,
@@ -266,6 +267,7 @@ async fn patch<R: Exposed>(
 async fn remove<R: Exposed>(permit: Permit<R::Write>, id: PathId, version: IfMatch) -> Result<Removed, Problem> {
     let item = Item::<R> {
         caller: permit.caller().clone(),
+        request: permit.request().clone(),
         target: Target::Id(id.0),
         verb: Verb::Delete,
         if_version: version.0,
@@ -283,6 +285,7 @@ async fn upsert<R: Exposed>(
 ) -> Result<Written<R::View>, Problem> {
     let item = Item::<R> {
         caller: permit.caller().clone(),
+        request: permit.request().clone(),
         target: Target::External(name.0),
         verb: Verb::Write(body.value),
         if_version: version.0,
@@ -292,9 +295,9 @@ async fn upsert<R: Exposed>(
     apply(&permit, item).await.map(Written)
 }
 
-async fn list<R: Exposed>(permit: Permit<R::Read>, listing: Listing<R>, reader: Reader) -> Result<Listed<R>, Problem> {
+async fn list<R: Exposed>(permit: Permit<R::Read>, listing: Listing<R>) -> Result<Listed<R>, Problem> {
     let caller = permit.caller().clone();
-    let reading = Reading { operation: format!("list_{}", R::KIND.plural()).into(), request_id: reader.request_id };
+    let reading = permit.request().as_ref().clone();
     listing.selection.permit(&caller)?;
     permit
         .database()
@@ -303,7 +306,7 @@ async fn list<R: Exposed>(permit: Permit<R::Read>, listing: Listing<R>, reader: 
                 Some(past) => history::read(conn, past, |conn| page(conn, &listing, &caller, context)),
                 None => page(conn, &listing, &caller, context),
             }?;
-            disclosures::note(conn, &caller, &reading, read.into_iter(), context)?;
+            audit::note(conn, &caller, &reading, read.into_iter(), context)?;
             Ok(page)
         })
         .await

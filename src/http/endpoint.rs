@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use actix_web::guard::{Any, Get, Head};
+use actix_web::guard::{Any, Get, Head, fn_guard};
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, web};
 use serde_json::{Map, Value, json};
@@ -250,6 +250,10 @@ fn put(object: &mut Value, name: &str, value: Value) {
     }
 }
 
+/// The id of the operation that a request is for, once it is routed.
+#[derive(Clone, Debug)]
+pub struct OperationId(pub Arc<str>);
+
 type Register = Arc<dyn Fn() -> Route + Send + Sync>;
 
 /// All operations of the service.
@@ -267,19 +271,27 @@ impl Api {
         Args: FromRequest + Described + Permitted + 'static,
         T: Responder + Described + 'static,
     {
+        let operation_id = about.id.clone();
         let mut operation = Operation::new(method.clone(), path, about);
         Args::describe(&mut operation);
         T::describe(&mut operation);
         self.operations.push(operation);
         let register: Register = {
             let method = method.clone();
+            let id: Arc<str> = operation_id.into();
             Arc::new(move || {
+                let id = Arc::clone(&id);
+                // Not a condition: the last thing that is asked before the handler is the one.
+                let named = fn_guard(move |asked| {
+                    asked.req_data_mut().insert(OperationId(Arc::clone(&id)));
+                    true
+                });
                 let route = match method {
                     // HEAD is GET without the body, which the server leaves out by itself.
                     Method::GET => web::route().guard(Any(Get()).or(Head())),
                     _ => web::method(method.clone()),
                 };
-                route.to(handler.clone())
+                route.guard(named).to(handler.clone())
             })
         };
         self.routes.entry(path.to_owned()).or_default().push((method, register));

@@ -18,7 +18,9 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
 use super::State;
-use super::endpoint::{Described, Operation};
+use super::endpoint::{Described, Operation, OperationId};
+use super::finish::RequestId;
+use crate::audit::Request;
 use crate::db::Database;
 use crate::db::session::Reach;
 use crate::error::{Code, Problem};
@@ -41,6 +43,7 @@ pub struct Permit<S: Scope> {
     state: web::Data<State>,
     database: Database,
     caller: Arc<Caller>,
+    request: Arc<Request>,
     scope: PhantomData<S>,
 }
 
@@ -48,6 +51,11 @@ impl<S: Scope> Permit<S> {
     /// Who calls.
     pub const fn caller(&self) -> &Arc<Caller> {
         &self.caller
+    }
+
+    /// What is asked for, for the audit log.
+    pub const fn request(&self) -> &Arc<Request> {
+        &self.request
     }
 
     /// The way to the database, as far as the caller reaches.
@@ -87,9 +95,19 @@ impl<S: Scope> FromRequest for Permit<S> {
             )),
             _ => {
                 let database = state.database.acting_for(Reach::of(caller.sight()));
-                Ok(Self { state, database, caller, scope: PhantomData })
+                let request = Arc::new(requested(request));
+                Ok(Self { state, database, caller, request, scope: PhantomData })
             }
         }))
+    }
+}
+
+fn requested(request: &HttpRequest) -> Request {
+    let known = request.extensions();
+    let operation = known.get::<OperationId>().map(|id| id.0.to_string()).unwrap_or_default();
+    Request {
+        operation: operation.into(),
+        request_id: known.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
     }
 }
 

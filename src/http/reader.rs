@@ -4,10 +4,9 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 
 use super::endpoint::{Described, Operation};
-use super::finish::RequestId;
 use crate::error::Problem;
 use crate::text::Language;
 
@@ -18,8 +17,6 @@ pub const NDJSON: &str = "application/x-ndjson";
 pub struct Reader {
     /// The language that it prefers.
     pub language: Language,
-    /// The id of the request.
-    pub request_id: String,
     /// Whether lines (NDJSON) are wanted rather than one document.
     pub wants_lines: bool,
     here: String,
@@ -42,11 +39,10 @@ impl FromRequest for Reader {
         let rest: Vec<&str> = request.query_string().split('&').filter(kept).collect();
         let path = request.path();
         let here = if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) };
-        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
         let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let wants_lines =
             accepted.split(',').any(|media| media.split(';').next().is_some_and(|media| media.trim() == NDJSON));
-        ready(Ok(Self { language: language(request.headers()), request_id, wants_lines, here }))
+        ready(Ok(Self { language: language(request.headers()), wants_lines, here }))
     }
 }
 

@@ -57,6 +57,7 @@ impl Step {
     ) -> Result<Stepped<R::View>, Problem> {
         let item = Item::<R> {
             caller: permit.caller().clone(),
+            request: permit.request().clone(),
             target: Target::Id(self.id.0),
             verb: Verb::Act(act),
             if_version: self.version.0,

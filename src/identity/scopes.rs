@@ -122,6 +122,7 @@ scopes! {
     OutcomesVerify = "outcomes.verify" [Dote] "Verify or dispute outcomes against employers' notices.";
     ImportsRead = "imports.read" [Operator, Region] "Read what became of the organisation's imports.";
     ImportsWrite = "imports.write" [Operator, Region] "Send and cancel imports; each item also takes the scope that writes its kind.";
+    AuditRead = "audit.read" [Auditor] "Read the audit log, by pseudonyms, and its proofs.";
     ChangesRead = "changes.read" [Operator, Region, Dote] "Pull the feed of changes.";
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::item::Item;
 use super::verdict::{Effect, Reason, Verdict};
 use crate::actions::Actions;
+use crate::audit::Request;
 use crate::batch::{self, Context, Job, Target, Verb, Wants};
 use crate::calls::Calls;
 use crate::cohorts::Cohorts;
@@ -28,6 +29,7 @@ use crate::{shape, text};
 pub fn apply(
     session: &mut Session,
     caller: &Arc<Caller>,
+    request: &Arc<Request>,
     items: &[Item],
     context: &Context,
 ) -> Result<Vec<Verdict>, Fault> {
@@ -39,14 +41,14 @@ pub fn apply(
     let mut again = Vec::new();
     for kind in Kind::ALL.into_iter().rev() {
         let deleted = of(&|item| item.data.is_none() && item.kind == kind);
-        carry_out(session, caller, items, &deleted, &mut verdicts, context)?;
+        carry_out(session, caller, request, items, &deleted, &mut verdicts, context)?;
         let blocked = |index: &usize| is(&verdicts, *index, Verdict::is_still_referenced);
         again.push(deleted.into_iter().filter(blocked).collect::<Vec<usize>>());
     }
     let mut written = of(&|item| item.data.is_some());
     // What refers to its own kind may stand before what it refers to.
     while !written.is_empty() {
-        carry_out(session, caller, items, &written, &mut verdicts, context)?;
+        carry_out(session, caller, request, items, &written, &mut verdicts, context)?;
         let made: HashSet<(&str, &str)> = written
             .iter()
             .filter(|index| is(&verdicts, **index, |verdict| verdict.effect == Effect::Created))
@@ -63,7 +65,7 @@ pub fn apply(
         written.retain(may_now);
     }
     for deleted in again.iter().filter(|deleted| !deleted.is_empty()) {
-        carry_out(session, caller, items, deleted, &mut verdicts, context)?;
+        carry_out(session, caller, request, items, deleted, &mut verdicts, context)?;
     }
     Ok(verdicts
         .into_iter()
@@ -80,6 +82,7 @@ fn is(verdicts: &[Option<Verdict>], index: usize, what: impl Fn(&Verdict) -> boo
 fn carry_out(
     session: &mut Session,
     caller: &Arc<Caller>,
+    request: &Arc<Request>,
     items: &[Item],
     chosen: &[usize],
     verdicts: &mut [Option<Verdict>],
@@ -88,7 +91,7 @@ fn carry_out(
     let (mut jobs, mut indexes) = (Vec::with_capacity(chosen.len()), Vec::with_capacity(chosen.len()));
     for index in chosen {
         let (Some(item), Some(slot)) = (items.get(*index), verdicts.get_mut(*index)) else { continue };
-        match job_of(item, caller) {
+        match job_of(item, caller, request) {
             Ok(job) => {
                 jobs.push(job);
                 indexes.push(*index);
@@ -106,20 +109,20 @@ fn carry_out(
 }
 
 /// The change that an item asks for; the same as its single request would.
-fn job_of(item: &Item, caller: &Arc<Caller>) -> Result<Job, Problem> {
+fn job_of(item: &Item, caller: &Arc<Caller>, request: &Arc<Request>) -> Result<Job, Problem> {
     match item.kind {
-        Kind::Organisation => job::<Organisations>(item, caller),
-        Kind::Call => job::<Calls>(item, caller),
-        Kind::Partnership => job::<Partnerships>(item, caller),
-        Kind::Member => job::<Members>(item, caller),
-        Kind::Cohort => job::<Cohorts>(item, caller),
-        Kind::Participant => job::<Participants>(item, caller),
-        Kind::Action => job::<Actions>(item, caller),
-        Kind::Outcome => job::<Outcomes>(item, caller),
+        Kind::Organisation => job::<Organisations>(item, caller, request),
+        Kind::Call => job::<Calls>(item, caller, request),
+        Kind::Partnership => job::<Partnerships>(item, caller, request),
+        Kind::Member => job::<Members>(item, caller, request),
+        Kind::Cohort => job::<Cohorts>(item, caller, request),
+        Kind::Participant => job::<Participants>(item, caller, request),
+        Kind::Action => job::<Actions>(item, caller, request),
+        Kind::Outcome => job::<Outcomes>(item, caller, request),
     }
 }
 
-fn job<R: Exposed>(item: &Item, caller: &Arc<Caller>) -> Result<Job, Problem> {
+fn job<R: Exposed>(item: &Item, caller: &Arc<Caller>, request: &Arc<Request>) -> Result<Job, Problem> {
     if let Some(scope) = R::Write::INFO.filter(|scope| !caller.scopes.has(scope)) {
         return Err(Problem::insufficient_scope(
             ScopeSet::of([scope]),
@@ -136,6 +139,7 @@ fn job<R: Exposed>(item: &Item, caller: &Arc<Caller>) -> Result<Job, Problem> {
     };
     let item = batch::Item::<R> {
         caller: Arc::clone(caller),
+        request: Arc::clone(request),
         target: Target::External(item.external_id.clone()),
         verb,
         if_version: None,

@@ -100,7 +100,7 @@ fn attempt(session: &mut Session, at_once: &AtOnce, context: &Context) -> Result
     let (items, mut beforehand) =
         without_doubles(lines.iter().filter_map(|line| line.as_ref().ok()).cloned().collect());
     beforehand.extend(unreadable);
-    let verdicts = apply(session, &sent.caller, &items, context)?;
+    let verdicts = apply(session, &sent.caller, &import.request(), &items, context)?;
     let mut plan = Plan::default();
     plan.add(&verdicts);
     let work = Work { import: &import, is_new: true, items: &items, verdicts, beforehand, plan: plan.hash() };
@@ -224,7 +224,7 @@ pub fn chunk(
     in_hand.set(Some((import_id, chunk.number)));
     let mut items = open(session, &import, &chunk.sealed, context)?;
     let mut verdicts = if chunk.failures < FAILURES {
-        apply(session, &caller, &items, context)?
+        apply(session, &caller, &import.request(), &items, context)?
     } else {
         items.iter().map(|item| Verdict::of(item, None)).collect()
     };
@@ -341,7 +341,7 @@ fn as_a_whole(session: &mut Session, import_id: Uuid, in_hand: &InHand, context:
     for number in numbers {
         let Some(chunk) = chunks::get(&mut session.conn, import_id, number)? else { continue };
         let opened = open(session, &import, &chunk.sealed, context)?;
-        let judged = apply(session, &caller, &opened, context)?;
+        let judged = apply(session, &caller, &import.request(), &opened, context)?;
         for (mut item, verdict) in opened.into_iter().zip(judged) {
             if let Some(stage) = stage::later(chunk.stage, &item, &verdict) {
                 again.push((stage, item));
@@ -357,7 +357,7 @@ fn as_a_whole(session: &mut Session, import_id: Uuid, in_hand: &InHand, context:
     }
     again.sort_by_key(|(stage, _)| *stage);
     let again: Vec<Item> = again.into_iter().map(|(_, item)| item).collect();
-    verdicts.extend(apply(session, &caller, &again, context)?);
+    verdicts.extend(apply(session, &caller, &import.request(), &again, context)?);
     items.extend(again);
     let mut plan = Plan::default();
     plan.add(&verdicts);

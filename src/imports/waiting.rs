@@ -247,7 +247,7 @@ fn retry(session: &mut Session, waiting: &[Waiting], context: &Context) -> Resul
         end_waiting(conn, &damaged, Effect::Refused)?;
     }
     let mut verdicts = match sender(conn, &import)? {
-        Some(caller) => apply(session, &caller, &items, context)?,
+        Some(caller) => apply(session, &caller, &import.request(), &items, context)?,
         None => {
             let detail = text!(
                 "The client was revoked while the line waited."

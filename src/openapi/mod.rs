@@ -83,6 +83,7 @@ fn tags() -> Value {
         {"name": "imports", "description": "Many changes at once (importazioni)."},
         {"name": "changes", "description": "The feed of changes."},
         {"name": "exports", "description": "All records of a kind, and where the feed goes on from them."},
+        {"name": "audit", "description": "Who did what, and the proof of it."},
         {"name": "reconciliations", "description": "Whether a copy is what it should be."},
     ])
 }

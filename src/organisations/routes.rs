@@ -69,6 +69,7 @@ async fn accredit(
 ) -> Result<Changed<View>, Problem> {
     let item = Item::<Organisations> {
         caller: permit.caller().clone(),
+        request: permit.request().clone(),
         target: Target::Id(id.0),
         verb: Verb::Act(Act::Accredit(body.value)),
         if_version: version.0,

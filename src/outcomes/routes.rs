@@ -1,5 +1,7 @@
 //! Operations on outcomes.
 
+use std::sync::Arc;
+
 use actix_web::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -8,10 +10,10 @@ use super::model::Outcome;
 use super::ops::Act;
 use super::wire::{Outcome as View, OutcomeFilter, OutcomeRevision, OutcomeWithdrawal, RevisionsQuery, Verification};
 use super::{Outcomes, history, store};
+use crate::audit;
 use crate::db::Conn;
 use crate::db::history::Past;
 use crate::db::threads::QueryError;
-use crate::disclosures::{self, Reading};
 use crate::error::{Code, Problem};
 use crate::http::crud::{self, Exposed};
 use crate::http::endpoint::{About, Api};
@@ -113,13 +115,12 @@ async fn revisions(
     reader: Reader,
 ) -> Result<Items<OutcomeRevision>, Problem> {
     let caller = permit.caller().clone();
-    let after = query.0.cursor.unwrap_or_default();
+    let (after, request) = (query.0.cursor.unwrap_or_default(), Arc::clone(permit.request()));
     permit
         .database()
         .query(move |conn, context| {
             let (found, next) = history::revisions(conn, id.0, after, PAGE, &caller, context)?;
-            let reading = Reading { operation: "list_outcome_revisions".into(), request_id: reader.request_id.clone() };
-            disclosures::note(conn, &caller, &reading, std::iter::once((Kind::Outcome, id.0)), context)?;
+            audit::note(conn, &caller, &request, std::iter::once((Kind::Outcome, id.0)), context)?;
             Ok(Items::new(found, next.map(|version| reader.page(&version.to_string()))))
         })
         .await

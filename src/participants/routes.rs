@@ -7,18 +7,17 @@ use uuid::Uuid;
 use super::model::Participant;
 use super::wire::{Participant as View, ParticipantFilter, ParticipantLookup};
 use super::{Participants, store};
+use crate::audit;
 use crate::batch::Resource as _;
 use crate::cohorts::Cohorts;
 use crate::db::Conn;
 use crate::db::threads::QueryError;
-use crate::disclosures::{self, Reading};
 use crate::error::{Code, Problem, Violation};
 use crate::http::crud::{self, Exposed};
 use crate::http::endpoint::{About, Api};
 use crate::http::extract::Body;
 use crate::http::page::{MAX_LIMIT, Page};
 use crate::http::permit::Permit;
-use crate::http::reader::Reader;
 use crate::http::respond::Items;
 use crate::http::select::Embed;
 use crate::identifiers::PersonTaxCode;
@@ -82,13 +81,9 @@ pub fn register(api: &mut Api) {
     );
 }
 
-async fn lookup(
-    permit: Permit<ParticipantsRead>,
-    body: Body<ParticipantLookup>,
-    reader: Reader,
-) -> Result<Items<View>, Problem> {
+async fn lookup(permit: Permit<ParticipantsRead>, body: Body<ParticipantLookup>) -> Result<Items<View>, Problem> {
     let caller = permit.caller().clone();
-    let reading = Reading { operation: "find_participants".into(), request_id: reader.request_id };
+    let reading = permit.request().as_ref().clone();
     let code = PersonTaxCode::parse(&body.value.tax_code)
         .map_err(|reason| Problem::invalid(vec![Violation::new("/tax_code", reason.code(), reason.text())]))?;
     permit
@@ -99,7 +94,7 @@ async fn lookup(
             let shown: Vec<(&Participant, &Caller)> = found.iter().map(|record| (record, caller.as_ref())).collect();
             let views = Participants::views(conn, &shown, context)?;
             let read = found.iter().map(|record| (Kind::Participant, record.meta.id));
-            disclosures::note(conn, &caller, &reading, read, context)?;
+            audit::note(conn, &caller, &reading, read, context)?;
             Ok(Items::new(views, None))
         })
         .await

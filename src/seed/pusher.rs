@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::audit::Request;
 use crate::batch::{self, Context, Input, Item, Job, Resource, Target, Verb, Wants};
 use crate::db::Conn;
 use crate::db::session::{Reach, Session};
@@ -65,6 +66,7 @@ impl<'a> Pusher<'a> {
     pub fn act<R: Resource>(&mut self, caller: &Arc<Caller>, id: Uuid, act: R::Act) -> Result<(), StartError> {
         let item = Item {
             caller: Arc::clone(caller),
+            request: Request::internal("seed"),
             target: Target::Id(id),
             verb: Verb::Act(act),
             if_version: None,
@@ -99,6 +101,7 @@ fn item_of<R: Resource>(record: &Record) -> Result<Item<R>, StartError> {
     let name = input.external_id().ok_or("a demo record has no external id")?.to_owned();
     Ok(Item {
         caller: Arc::clone(&record.caller),
+        request: Request::internal("seed"),
         target: Target::External(name),
         verb: Verb::Write(input),
         if_version: None,

@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use ricolloca::actions::Actions;
 use ricolloca::actions::wire::ActionInput;
+use ricolloca::audit::Request;
 use ricolloca::batch::{self, Context, Item, Job, Target, Verb, Wants};
 use ricolloca::db::session::{Reach, Session};
 use ricolloca::identity::{Caller, Role, ScopeSet};
@@ -93,6 +94,7 @@ impl Ground {
         };
         let item: Item<Actions> = Item {
             caller: Arc::clone(&self.caller),
+            request: Request::internal("test"),
             target: Target::External(name.clone()),
             verb,
             if_version: None,

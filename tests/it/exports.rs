@@ -235,7 +235,7 @@ fn who_was_shown_workers_is_noted() {
     let same = i64::try_from(same["items"].as_array().unwrap().len()).unwrap();
     let mut conn = service.database.connect();
     let notes: Vec<Disclosure> = diesel::sql_query(
-        "SELECT client_id, operation, sum(cardinality(record_ids))::bigint AS shown FROM disclosure GROUP BY 1, 2 ORDER BY operation",
+        "SELECT client_id, operation, sum(cardinality(record_ids))::bigint AS shown FROM audit_event WHERE effects IS NULL GROUP BY 1, 2 ORDER BY operation",
     )
     .load(&mut conn)
     .unwrap();
@@ -261,7 +261,7 @@ fn who_was_shown_workers_is_noted() {
     ];
     assert_eq!(shown, expected);
     assert!((11..=13).contains(&expected[4].1), "{}", expected[4].1);
-    for statement in ["UPDATE disclosure SET client_id = 'x'", "DELETE FROM disclosure", "TRUNCATE disclosure"] {
+    for statement in ["UPDATE audit_event SET client_id = 'x'", "DELETE FROM audit_event", "TRUNCATE audit_event"] {
         assert!(diesel::sql_query(statement).execute(&mut conn).is_err(), "{statement}");
     }
 }

@@ -10,6 +10,7 @@
 mod actions;
 mod architecture;
 mod assertions;
+mod audit;
 mod authz_matrix;
 mod authz_ways;
 mod batches;

@@ -125,10 +125,18 @@ fn the_roles_have_no_way_around_it_and_no_right_to_rewrite_what_was() {
         "SELECT relname::text AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace",
     );
     assert_eq!(&all - &grants(&mut conn, "SELECT"), BTreeSet::new());
-    let stays = ["call_revision", "cohort_revision", "outcome_revision", "disclosure"];
+    let stays = [
+        "call_revision",
+        "cohort_revision",
+        "outcome_revision",
+        "audit_event",
+        "audit_leaf",
+        "audit_node",
+        "audit_checkpoint",
+    ];
     let by_command = ["client", "client_key", "vault_check", "__diesel_schema_migrations"];
     let set = |some: &[&[&str]]| some.concat().into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
-    assert_eq!(&all - &grants(&mut conn, "UPDATE"), set(&[&stays, &by_command, &["signing_key"]]));
+    assert_eq!(&all - &grants(&mut conn, "UPDATE"), set(&[&stays, &by_command, &["signing_key", "audit_pending"]]));
     assert_eq!(&all - &grants(&mut conn, "DELETE"), set(&[&stays, &by_command]));
     assert_eq!(&all - &grants(&mut conn, "INSERT"), set(&[&by_command, &["signing_key"]]));
     assert_eq!(grants(&mut conn, "TRUNCATE"), BTreeSet::new());

@@ -4,12 +4,15 @@ pub mod chunks;
 pub mod items;
 pub mod waiting;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::verdict::{Effect, Verdict};
+use crate::audit::Request;
 use crate::batch::Idempotency;
 use crate::db::schema::{import, import_chunk};
 use crate::db::{Conn, Fault};
@@ -43,6 +46,13 @@ pub struct Import {
     pub refused: i64,
     pub superseded: i64,
     pub skipped: i64,
+}
+
+impl Import {
+    /// What its changes are noted as in the audit log.
+    pub fn request(&self) -> Arc<Request> {
+        Arc::new(Request { operation: "send_import".into(), request_id: self.id.to_string() })
+    }
 }
 
 /// How many lines came to what.

@@ -135,6 +135,7 @@ impl Book {
 const OPERATOR: &str = "demo-operator-1";
 const REGION: &str = "demo-region";
 const DOTE: &str = "demo-dote";
+const AUDITOR: &str = "demo-auditor";
 
 fn record() -> Vec<Value> {
     let mut book =
@@ -163,6 +164,7 @@ fn record() -> Vec<Value> {
     partnerships(&mut book);
     work(&mut book);
     imports(&mut book);
+    audit(&mut book);
     book.send(DOTE, "list_changes", json!({"types": ["outcome"], "limit": 2}), none(), None);
     copies(&mut book);
     book.entries
@@ -384,6 +386,30 @@ fn imports(book: &mut Book) {
     book.send(OPERATOR, "show_import", shown.clone(), json!({"id": running}), None);
     diesel::sql_query("ROLLBACK").execute(&mut conn).unwrap();
     book.send(OPERATOR, "cancel_import", shown, json!({"id": running}), None);
+}
+
+fn audit(book: &mut Book) {
+    let none = || json!({});
+    // Sealed within a second or so, and again when something is read.
+    let size = |book: &Book, more_than: i64| loop {
+        let newest = book.client(AUDITOR).get("/v1/audit-checkpoints?limit=1").expect(200).json();
+        match newest["items"][0]["size"].as_i64() {
+            Some(size) if size > more_than => break size,
+            _ => std::thread::sleep(std::time::Duration::from_millis(100)),
+        }
+    };
+    let first = size(book, 0);
+    book.client(DOTE).get("/v1/participants?limit=1").expect(200);
+    let second = size(book, first);
+    let entries = json!({"client": DOTE, "operation": "list_participants", "limit": 1});
+    book.send(AUDITOR, "list_audit_events", entries.clone(), entries, None);
+    let one = json!({"limit": 1});
+    book.send(AUDITOR, "list_audit_checkpoints", one.clone(), one, None);
+    let proof = json!({"event": 1});
+    book.send(AUDITOR, "show_audit_proof", proof.clone(), proof, None);
+    let sizes = json!({"first": first, "second": second});
+    book.send(AUDITOR, "show_audit_consistency", json!({"first": 1204, "second": 1275}), sizes, None);
+    book.send(AUDITOR, "show_audit_key", none(), none(), None);
 }
 
 /// A request without what is another one at every run.

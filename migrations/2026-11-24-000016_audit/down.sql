@@ -1,0 +1,12 @@
+DROP TABLE audit_checkpoint, audit_node, audit_leaf;
+DROP TRIGGER audit_pending ON audit_event;
+DROP FUNCTION audit_note();
+DROP TABLE audit_pending;
+DROP INDEX audit_event_client_ix, audit_event_organisation_ix;
+ALTER TABLE audit_event DROP effects, DROP versions, DROP purpose;
+ALTER TRIGGER audit_stays ON audit_event RENAME TO disclosure_stays;
+ALTER TRIGGER audit_all_stays ON audit_event RENAME TO disclosure_all_stay;
+ALTER FUNCTION audit_refuse() RENAME TO disclosure_refuse;
+ALTER SEQUENCE audit_event_id_seq RENAME TO disclosure_id_seq;
+ALTER TABLE audit_event RENAME CONSTRAINT audit_event_pk TO disclosure_pk;
+ALTER TABLE audit_event RENAME TO disclosure;

@@ -1,0 +1,97 @@
+//! Who did what: every read of personal data, written before it is sent, and every change, in the transaction that makes it. One entry
+//! for a page, a piece of an export or a wave of changes.
+
+pub mod checkpoint;
+pub mod entry;
+pub mod log;
+pub mod ops;
+pub mod routes;
+pub mod seal;
+pub mod store;
+pub mod verify;
+pub mod wire;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::batch::{Context, Effect};
+use crate::db::{Conn, Fault};
+use crate::identity::Caller;
+use crate::kind::Kind;
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The operation's id.
+    pub operation: Cow<'static, str>,
+    /// The request's id.
+    pub request_id: String,
+}
+
+impl Request {
+    /// Something that the service does by itself, or on the command line.
+    pub fn internal(operation: &'static str) -> Arc<Self> {
+        Arc::new(Self { operation: operation.into(), request_id: String::new() })
+    }
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Changed<'a> {
+    /// Who asked for it.
+    pub caller: &'a Caller,
+    /// By which request.
+    pub request: &'a Request,
+    /// Kind of record.
+    pub kind: Kind,
+    /// Which.
+    pub id: Uuid,
+    /// What became of it.
+    pub effect: Effect,
+    /// Its version since then.
+    pub version: i64,
+}
+
+/// Whether a kind of record shows personal data.
+pub const fn is_personal(kind: Kind) -> bool {
+    matches!(kind, Kind::Participant | Kind::Outcome)
+}
+
+/// Notes what several requests were shown, each one record.
+pub fn note_each(conn: &mut Conn, shown: &[(&Caller, &Request, Kind, Uuid)], context: &Context) -> Result<(), Fault> {
+    let personal: Vec<_> = shown.iter().filter(|(.., kind, _)| is_personal(*kind)).collect();
+    if personal.is_empty() { Ok(()) } else { store::insert_each(conn, &personal, context.now()) }
+}
+
+/// Notes that these records were shown; nothing where none of them is of a person.
+pub fn note(
+    conn: &mut Conn,
+    caller: &Caller,
+    request: &Request,
+    shown: impl Iterator<Item = (Kind, Uuid)>,
+    context: &Context,
+) -> Result<(), Fault> {
+    let (kinds, ids): (Vec<&str>, Vec<Uuid>) =
+        shown.filter(|(kind, _)| is_personal(*kind)).map(|(kind, id)| (kind.name(), id)).unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    store::insert(conn, caller, request, &kinds, &ids, context.now())
+}
+
+/// Notes that something was asked for that shows no records of people and is worth knowing of all the same.
+pub fn note_request(conn: &mut Conn, caller: &Caller, request: &Request, context: &Context) -> Result<(), Fault> {
+    store::insert(conn, caller, request, &[], &[], context.now())
+}
+
+/// Notes changes, with one entry for those of one request that stand together.
+pub fn note_changes(conn: &mut Conn, changes: &[Changed<'_>], context: &Context) -> Result<(), Fault> {
+    for group in
+        changes.chunk_by(|one, other| one.request == other.request && one.caller.client_id == other.caller.client_id)
+    {
+        store::insert_changes(conn, group, context.now())?;
+    }
+    Ok(())
+}
