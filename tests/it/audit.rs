@@ -62,7 +62,7 @@ fn every_change_is_noted_with_who_made_it_and_what_became_of_it() {
 
     let headers = [("content-type", "application/json"), ("x-correlation-id", "audited-1")];
     let cohort = json!({"partnership": {"id": draft.id}, "name": "second", "external_id": "C-2"}).to_string();
-    let made = world.operator.send("POST", "/v1/cohorts", &headers, cohort.clone()).expect(201);
+    let made = world.operator.send("POST", "/v1/cohorts", &headers, cohort).expect(201);
     let line =
         json!({"type": "cohort", "external_id": "C-2", "data": {"partnership": {"id": draft.id}, "name": "renamed"}});
     let import =
