@@ -190,9 +190,15 @@ pub struct Settings {
     /// Requests that may wait for each kind of database thread.
     #[arg(long, env = "RICOLLOCA_QUEUE", default_value_t = Sizes::default().queue, global = true)]
     pub queue: usize,
-    /// Requests a minute that a client may send.
+    /// Units a minute that a client may use; a read by id costs one, an export a hundred (`docs/api-conventions.md`).
     #[arg(long, env = "RICOLLOCA_RATE_CLIENT", default_value_t = 60_000, value_parser = value_parser!(u32).range(1..=1_000_000_000), global = true)]
     pub rate_client: u32,
+    /// Units a minute that all clients of an organisation may use together; three times a client's where nothing is said.
+    #[arg(long, env = "RICOLLOCA_RATE_ORGANISATION", value_parser = value_parser!(u32).range(1..=1_000_000_000), global = true)]
+    pub rate_organisation: Option<u32>,
+    /// Look-ups by tax code a minute that a client may make.
+    #[arg(long, env = "RICOLLOCA_RATE_LOOKUP", default_value_t = 1_200, value_parser = value_parser!(u32).range(1..=1_000_000_000), global = true)]
+    pub rate_lookup: u32,
     /// Requests a minute that an address may send without a token.
     #[arg(long, env = "RICOLLOCA_RATE_ADDRESS", default_value_t = 6_000, value_parser = value_parser!(u32).range(1..=1_000_000_000), global = true)]
     pub rate_address: u32,
@@ -274,7 +280,16 @@ impl Settings {
 
     /// How many requests are taken.
     pub const fn quotas(&self) -> Quotas {
-        Quotas { client: self.rate_client, address: self.rate_address, token: self.rate_token }
+        Quotas {
+            client: self.rate_client,
+            organisation: match self.rate_organisation {
+                Some(rate) => rate,
+                None => self.rate_client.saturating_mul(3),
+            },
+            address: self.rate_address,
+            token: self.rate_token,
+            lookup: self.rate_lookup,
+        }
     }
 
     /// The URL by which clients know the service.

@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::db::{self, Conn, Database, migrate};
 use crate::embedded::{self, Durability};
 use crate::exports::Readers;
-use crate::http::{State, finish};
+use crate::http::{State, finish, limits};
 use crate::identity::token::Authority;
 use crate::identity::{self, keys};
 use crate::ids::Ids;
@@ -179,6 +179,7 @@ pub fn listen(
 ) -> Result<(Server, Vec<std::net::SocketAddr>), StartError> {
     crate::vocabularies::all();
     actix_web::rt::spawn(feed::watch::run(Arc::clone(state.feed()), state.housekeeping().clone()));
+    actix_web::rt::spawn(limits::exchange(state.clone()));
     actix_web::rt::spawn(audit::seal::run(state.housekeeping().clone()));
     actix_web::rt::spawn(identity::standing::run(Arc::clone(state.authority()), state.housekeeping().clone()));
     let origins = settings.cors_origins.clone();

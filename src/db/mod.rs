@@ -12,6 +12,7 @@ pub mod session;
 pub mod stored;
 mod texts;
 pub mod threads;
+pub mod usage;
 
 pub use cell::{Cell, CellError, Json};
 pub use stored::{ExternalKey, Meta, Stored};

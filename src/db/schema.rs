@@ -437,6 +437,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    quota_use (subject, minute) {
+        subject -> Uuid,
+        minute -> Int8,
+        used -> Int8,
+    }
+}
+
+diesel::table! {
     sight (partnership_id, organisation_id) {
         partnership_id -> Uuid,
         organisation_id -> Uuid,
@@ -507,6 +515,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     outcome_revision,
     participant,
     partnership,
+    quota_use,
     sight,
     sight_settled,
     sight_told,

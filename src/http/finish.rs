@@ -133,17 +133,26 @@ fn tagged(response: ServiceResponse<BoxBody>, known: &IfNoneMatch) -> ServiceRes
 fn admit(request: &ServiceRequest, state: &State) -> Option<Standing> {
     let caller = permit::caller(request.headers(), state);
     let address = request.peer_addr().map(|address| address.ip());
-    let subject = match (&caller, address) {
-        (Some(caller), _) => Subject::Client(caller.client_id.clone()),
-        (None, Some(address)) if request.path() == "/oauth/token" => Subject::token(address),
-        (None, Some(address)) => Subject::address(address),
+    let path = request.path();
+    let mut subjects = Vec::with_capacity(3);
+    match (&caller, address) {
+        (Some(caller), _) => {
+            let cost = limits::cost(request.method(), path);
+            subjects.push((Subject::Client(caller.client_id.clone()), cost));
+            subjects.push((Subject::Organisation(caller.organisation), cost));
+            if limits::is_lookup(path) {
+                subjects.push((Subject::Lookup(caller.client_id.clone()), 1));
+            }
+        }
+        (None, Some(address)) if path == "/oauth/token" => subjects.push((Subject::token(address), 1)),
+        (None, Some(address)) => subjects.push((Subject::address(address), 1)),
         (None, None) => return None,
-    };
+    }
     if let Some(caller) = caller {
         request.extensions_mut().insert(caller);
     }
-    let mut standing = state.meter.charge(subject, Instant::now());
-    standing.allowed |= request.path().starts_with("/health/");
+    let mut standing = state.meter.charge(&subjects, limits::now())?;
+    standing.allowed |= path.starts_with("/health/");
     Some(standing)
 }
 
