@@ -4,7 +4,6 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::SystemTime;
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
@@ -91,7 +90,7 @@ fn asked_of_a_process(world: &World, ask: impl FnOnce(&dyn Fn(&str) -> Client, &
 
 #[test]
 fn planted_identifiers_are_found_nowhere() {
-    let began = SystemTime::now();
+    let began = ricolloca::http::limits::now();
     let world = World::new();
     let draft = world.draft("planted", 1);
     let (single, line, wrong) = (worker(811), worker(812), worker(813));

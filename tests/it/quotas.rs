@@ -1,9 +1,9 @@
 //! Quotas over HTTP, and what several processes let pass together.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use ricolloca::db::usage;
-use ricolloca::http::limits::{Meter, Quotas, Subject};
+use ricolloca::http::limits::{self, Meter, Quotas, Subject};
 use serde_json::json;
 
 use crate::support::Service;
@@ -12,7 +12,7 @@ use crate::support::world::worker;
 
 /// Waits for a minute that will not end within the next seconds.
 pub fn within_a_minute() {
-    let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 60;
+    let second = limits::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 60;
     if second > 50 {
         std::thread::sleep(Duration::from_secs(61 - second));
     }
