@@ -40,10 +40,17 @@ impl<T: ToSchema> Described for Query<T> {
 
 /// Documents the fields of `T` as query parameters.
 pub fn describe_query<T: ToSchema>(operation: &mut Operation) {
+    let whole = serde_json::to_value(T::schema()).unwrap_or_default();
+    let required = whole.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     for (name, mut schema) in properties_of::<T>() {
-        let description = schema.as_object_mut().and_then(|schema| schema.remove("description")).unwrap_or_default();
+        let mut take = |part: &str| schema.as_object_mut().and_then(|schema| schema.remove(part));
+        let (description, example) = (take("description").unwrap_or_default(), take("example"));
+        let required = required.iter().any(|one| *one == name);
         let mut parameter =
-            json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema});
+            json!({"name": name, "in": "query", "required": required, "description": description, "schema": schema});
+        if let (Some(example), Some(parameter)) = (example, parameter.as_object_mut()) {
+            parameter.insert("example".to_owned(), example);
+        }
         if is_list(parameter.get("schema"))
             && let Some(parameter) = parameter.as_object_mut()
         {

@@ -206,3 +206,29 @@ fn every_way_of_reading_and_writing_goes_through_it() {
     let strange = readings(&world.stranger, &known);
     assert!(strange.iter().all(|(_, shown)| *shown == 0), "{strange:?}");
 }
+
+/// The time that a look-up takes must not tell whether others know a tax code: what is theirs is passed over in the index, before any
+/// condition is looked at.
+#[test]
+fn a_look_up_does_not_touch_workers_of_others() {
+    let service = Service::demo();
+    let mut conn = service.database.connect();
+    conn.batch_execute("ANALYZE participant; SET ROLE ricolloca_member").unwrap();
+    let organisation = "00000000-0000-0000-0000-000000000001";
+    conn.batch_execute(&format!("SET ricolloca.organisation = '{organisation}'")).unwrap();
+    conn.batch_execute(&format!(
+        "CREATE FUNCTION pg_temp.plan() RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE \
+         'EXPLAIN SELECT * FROM participant WHERE worker_index = ''\\x00'' AND deleted_at IS NULL AND operator_organisation_id = ''{organisation}'' \
+            AND partnership_id IN (SELECT partnership_id FROM sight WHERE organisation_id = ''{organisation}'') \
+            ORDER BY created_at DESC, id DESC LIMIT 100'; END $$"
+    ))
+    .unwrap();
+    let lines: Vec<Name> =
+        diesel::sql_query("SELECT plan AS name FROM pg_temp.plan() AS plan").load(&mut conn).unwrap();
+    let plan = lines.into_iter().map(|line| line.name).collect::<Vec<_>>().join("\n");
+    let mut lines = plan.lines().skip_while(|line| !line.contains(" on participant "));
+    let (scan, condition) = (lines.next().unwrap(), lines.next().unwrap());
+    // By whichever index: rows of others are none of those that it finds.
+    assert!(scan.contains("Index Scan") && condition.contains("Index Cond"), "{plan}");
+    assert!(condition.contains("operator_organisation_id"), "{plan}");
+}
