@@ -319,7 +319,7 @@ pub fn now() -> SystemTime {
 }
 
 /// How often the processes tell each other.
-const PERIOD: Duration = Duration::from_millis(200);
+const PERIOD: Duration = Duration::from_millis(100);
 
 /// Tells the other processes, until the service stops. While the database is out of reach, each counts by itself.
 pub async fn exchange(state: web::Data<State>) {

@@ -63,7 +63,7 @@ fn several_processes_let_pass_what_one_would() {
     let mut conn = database.connect();
     let quotas = Quotas { client: 10_000, organisation: 1_000_000, address: 1, token: 1, lookup: 1 };
     let minute = UNIX_EPOCH + Duration::from_secs(6_000_000);
-    // Evenly, one sided, and each by itself in turn; told each 200 ms at up to 5,000 requests a second.
+    // Evenly, one sided, and each by itself in turn; told each 100 ms at up to 10,000 requests a second.
     for (shares, when) in [([1, 1, 1, 1], 0), ([97, 1, 1, 1], 60), ([1, 0, 0, 0], 120)] {
         let meters: Vec<Meter> = shares.iter().map(|_| Meter::new(quotas)).collect();
         let now = minute + Duration::from_secs(when);
