@@ -358,3 +358,29 @@ fn personal_data_is_shown_to_those_who_need_it() {
     assert!(!Value::from(feed).to_string().contains(&code));
     assert_eq!(world.auditor.get(&path).expect(403).code(), "insufficient_scope");
 }
+
+/// Who had charge of a worker and is not a member any more finds the worker no longer, though the record still names it.
+#[test]
+fn a_former_member_finds_no_workers_that_it_had_in_charge() {
+    let mut world = World::new();
+    let draft = world.active("left", 6);
+    world.on("2012-10-01");
+    let member = world.member_body(&draft.id, &world.operators[1], "accredited_operator");
+    let member = world.operator.post("/v1/members", member).expect(201).json();
+    let cohort = json!({"partnership": {"id": draft.id}, "name": "theirs", "operator": {"id": world.operators[1]}});
+    let cohort = world.operator.post("/v1/cohorts", cohort).expect(201).id();
+    let worker = world.second.post("/v1/participants", world.participant_body(&cohort, 8)).expect(201).json();
+    let code = worker["tax_code"].clone();
+    let found = |world: &World| {
+        let answer = world.second.post("/v1/participants/lookup", json!({"tax_code": code})).expect(200).json();
+        answer["items"].as_array().unwrap().len()
+    };
+    assert_eq!(found(&world), 1);
+    let gone = json!({"left_on": "2012-09-20", "exit_reason": "abandoned"});
+    let path = format!("/v1/participants/{}", worker["id"].as_str().unwrap());
+    world.second.patch(&path, 1, gone).expect(200);
+    assert_eq!(found(&world), 1, "as long as it is a member");
+    let path = format!("/v1/members/{}", member["id"].as_str().unwrap());
+    world.operator.patch(&path, 1, json!({"left_on": "2012-09-25"})).expect(200);
+    assert_eq!(found(&world), 0);
+}
