@@ -12,8 +12,8 @@ use crate::clock::Clock;
 use crate::config::{AddClient, AuditVerify, RemoveClientKey, RevokeClient, RotateSigningKey, Settings};
 use crate::db::{self, Conn, Fault, Meta, Stored as _, migrate as migrations};
 use crate::identifiers::OrganisationTaxCode;
-use crate::identity::assertion::{self, ClientKey};
-use crate::identity::store::{self, Client, KeptKey};
+use crate::identity::jwk::{PublicKey, read_keys};
+use crate::identity::store::{self, Client, External, KeptKey};
 use crate::identity::{Role, keys, secret};
 use crate::organisations::model::Organisation;
 use crate::organisations::store::by_tax_code;
@@ -78,19 +78,29 @@ pub fn add_client(settings: &Settings, client: &AddClient) -> Result<(), StartEr
     let keys = client.jwks.as_ref().map(|file| {
         let text = fs::read_to_string(file)
             .map_err(|error| format!("the file of the keys {} cannot be read: {error}", file.display()))?;
-        Ok::<_, StartError>(assertion::read_keys(&text)?)
+        Ok::<_, StartError>(read_keys(&text)?)
     });
     let keys = keys.transpose()?;
     let ground = Ground::lay(settings)?;
     migrations::migrate(&ground.url)?;
     let context = ground.context(settings)?;
     let mut conn = db::connect(&ground.url)?;
-    let said = match keys {
-        Some(keys) => {
+    let external = client.issuer.clone().zip(client.subject.clone());
+    let said = match (external, keys) {
+        (Some((issuer, subject)), _) => {
+            let external = External { issuer, subject };
+            let said = format!(
+                "client_id      {}\nissuer         {}\nsubject        {}\n",
+                client.id, external.issuer, external.subject
+            );
+            put_external_client(&mut conn, &context, &client.id, role, &tax_code, &client.name, external)?;
+            said
+        }
+        (None, Some(keys)) => {
             put_signing_client(&mut conn, &context, &client.id, role, &tax_code, &client.name, &keys)?;
             format!("client_id      {}\nkeys           {}\n", client.id, keys.len())
         }
-        None => {
+        (None, None) => {
             let mut bytes = [0_u8; 32];
             context.ids.fill(&mut bytes);
             let plain: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -155,7 +165,15 @@ pub fn put_client(
 ) -> Result<(), StartError> {
     let secret_hash = Some(secret::hash(plain, &context.ids)?);
     let organisation_id = organisation(conn, context, tax_code, name)?;
-    let client = Client { id: id.to_owned(), name: name.to_owned(), organisation_id, role, secret_hash, generation: 1 };
+    let client = Client {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        organisation_id,
+        role,
+        secret_hash,
+        external: None,
+        generation: 1,
+    };
     Ok(store::put_client(conn, &client, context.now())?)
 }
 
@@ -167,12 +185,36 @@ pub fn put_signing_client(
     role: Role,
     tax_code: &OrganisationTaxCode,
     name: &str,
-    keys: &[ClientKey],
+    keys: &[PublicKey],
 ) -> Result<(), StartError> {
     let organisation_id = organisation(conn, context, tax_code, name)?;
     let secret_hash = store::live_client(conn, id)?.and_then(|client| client.secret_hash);
-    let client = Client { id: id.to_owned(), name: name.to_owned(), organisation_id, role, secret_hash, generation: 1 };
+    let client = Client {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        organisation_id,
+        role,
+        secret_hash,
+        external: None,
+        generation: 1,
+    };
     Ok(store::put_client_with_keys(conn, &client, keys, context.now())?)
+}
+
+/// Registers a client whose tokens another authority issues, and its organisation where that is not known.
+pub fn put_external_client(
+    conn: &mut Conn,
+    context: &Context,
+    id: &str,
+    role: Role,
+    tax_code: &OrganisationTaxCode,
+    name: &str,
+    external: External,
+) -> Result<(), StartError> {
+    let organisation_id = organisation(conn, context, tax_code, name)?;
+    let (id, name, external) = (id.to_owned(), name.to_owned(), Some(external));
+    let client = Client { id, name, organisation_id, role, secret_hash: None, external, generation: 1 };
+    Ok(store::put_client(conn, &client, context.now())?)
 }
 
 /// The organisation of a tax code, registered where it is not known.

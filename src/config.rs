@@ -104,6 +104,12 @@ pub struct AddClient {
     /// ES256. The client then signs assertions (RFC 7523) and gets no secret; one that it has stays. Keys of other names stay.
     #[arg(long)]
     pub jwks: Option<PathBuf>,
+    /// The authority that issues the client's tokens instead of this service, as the file of `--issuers-file` names it.
+    #[arg(long, requires = "subject", conflicts_with = "jwks")]
+    pub issuer: Option<String>,
+    /// What that authority calls the client: `consumerId` of a PDND voucher, `client_id` of other tokens.
+    #[arg(long, requires = "issuer")]
+    pub subject: Option<String>,
 }
 
 /// A key to remove.
@@ -211,6 +217,9 @@ pub struct Settings {
     /// Origins whose pages may call the API from a browser, separated by commas (`https://portal.example.org`). Swagger UI needs none.
     #[arg(long, env = "RICOLLOCA_CORS_ORIGINS", value_delimiter = ',', value_parser = origin, global = true)]
     pub cors_origins: Vec<String>,
+    /// File with the other authorities whose tokens are accepted, PDND say (`docs/operations.md`).
+    #[arg(long, env = "RICOLLOCA_ISSUERS_FILE", global = true)]
+    pub issuers_file: Option<PathBuf>,
     /// Seconds that requests in progress are given when the service stops.
     #[arg(long, env = "RICOLLOCA_SHUTDOWN_SECONDS", default_value_t = 20, global = true)]
     pub shutdown_seconds: u64,

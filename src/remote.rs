@@ -253,12 +253,14 @@ fn secret(service: &Service) -> Result<String, Failure> {
     }
 }
 
-fn is_here(uri: &Uri) -> bool {
+/// Whether what is sent there does not leave this machine.
+pub fn is_here(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn authorities(file: &Path) -> Result<RootCerts, Failure> {
+/// The certificates of a file.
+pub fn authorities(file: &Path) -> Result<RootCerts, Failure> {
     let pem = std::fs::read(file).map_err(|error| Failure::file(file, error))?;
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {

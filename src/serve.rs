@@ -14,8 +14,9 @@ use crate::db::{self, Conn, Database, migrate};
 use crate::embedded::{self, Durability};
 use crate::exports::Readers;
 use crate::http::{State, finish, limits};
+use crate::identity::external::Federation;
 use crate::identity::token::Authority;
-use crate::identity::{self, keys};
+use crate::identity::{self, issuers, keys};
 use crate::ids::Ids;
 use crate::imports::worker::Imports;
 use crate::vault::{SECRET_LEN, Vault};
@@ -139,11 +140,17 @@ pub fn state(url: &str, settings: &Settings, context: Context) -> Result<web::Da
     let mut conn = db::connect(url)?;
     check_secret(&mut conn, &context)?;
     let authority = authority(&mut conn, &context, &public_url)?;
+    let trusted = settings.issuers_file.as_deref().map(issuers::read).transpose()?.unwrap_or_default();
+    if trusted.iter().any(|issuer| issuer.issuer == public_url) {
+        return Err("an issuer of the file has the name of this service".into());
+    }
+    let federation = Federation::new(trusted, &format!("{public_url}/v1"))?;
+    federation.know_clients(identity::store::external_clients(&mut conn)?);
     let context = Arc::new(context);
     let database = Database::start(url, settings.sizes()?, Arc::clone(&context))?;
     let imports = Imports::start(url, settings.import_threads, &context)?;
     let readers = Readers::new(url, &context);
-    let state = State::new(database, imports, readers, authority, &public_url, settings.quotas());
+    let state = State::new(database, imports, readers, authority, federation, &public_url, settings.quotas());
     state.publish(openapi::texts(&public_url));
     Ok(web::Data::new(state))
 }
@@ -181,7 +188,10 @@ pub fn listen(
     actix_web::rt::spawn(feed::watch::run(Arc::clone(state.feed()), state.housekeeping().clone()));
     actix_web::rt::spawn(limits::exchange(state.clone()));
     actix_web::rt::spawn(audit::seal::run(state.housekeeping().clone()));
-    actix_web::rt::spawn(identity::standing::run(Arc::clone(state.authority()), state.housekeeping().clone()));
+    let federation = state.federation();
+    actix_web::rt::spawn(identity::standing::refresh(Arc::clone(federation)));
+    let (authority, database) = (Arc::clone(state.authority()), state.housekeeping().clone());
+    actix_web::rt::spawn(identity::standing::run(authority, Arc::clone(federation), database));
     let origins = settings.cors_origins.clone();
     let server = HttpServer::new(move || {
         App::new()

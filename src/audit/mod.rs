@@ -88,9 +88,11 @@ pub fn note_request(conn: &mut Conn, caller: &Caller, request: &Request, context
 
 /// Notes changes, with one entry for those of one request that stand together.
 pub fn note_changes(conn: &mut Conn, changes: &[Changed<'_>], context: &Context) -> Result<(), Fault> {
-    for group in
-        changes.chunk_by(|one, other| one.request == other.request && one.caller.client_id == other.caller.client_id)
-    {
+    let together = |one: &Changed<'_>, other: &Changed<'_>| {
+        let (caller, another) = (one.caller, other.caller);
+        one.request == other.request && caller.client_id == another.client_id && caller.purpose() == another.purpose()
+    };
+    for group in changes.chunk_by(together) {
         store::insert_changes(conn, group, context.now())?;
     }
     Ok(())

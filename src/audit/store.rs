@@ -24,11 +24,12 @@ pub fn insert(
     at: DateTime<Utc>,
 ) -> Result<(), Fault> {
     diesel::sql_query(
-        "INSERT INTO audit_event (at, client_id, organisation_id, operation, request_id, kinds, record_ids) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO audit_event (at, client_id, organisation_id, purpose, operation, request_id, kinds, record_ids) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind::<Timestamptz, _>(at)
     .bind::<Text, _>(&caller.client_id)
     .bind::<SqlUuid, _>(caller.organisation)
+    .bind::<Nullable<Text>, _>(caller.purpose())
     .bind::<Text, _>(request.operation.as_ref())
     .bind::<Text, _>(&request.request_id)
     .bind::<Array<Text>, _>(kinds)
@@ -50,13 +51,14 @@ pub fn insert_each(
         shown.iter().map(|entry| of(entry)).collect()
     };
     diesel::sql_query(
-        "INSERT INTO audit_event (at, client_id, organisation_id, operation, request_id, kinds, record_ids) \
-         SELECT $1, client, organisation, operation, request, ARRAY[kind], ARRAY[record] \
-         FROM UNNEST($2, $3, $4, $5, $6, $7) AS shown (client, organisation, operation, request, kind, record)",
+        "INSERT INTO audit_event (at, client_id, organisation_id, purpose, operation, request_id, kinds, record_ids) \
+         SELECT $1, client, organisation, purpose, operation, request, ARRAY[kind], ARRAY[record] \
+         FROM UNNEST($2, $3, $4, $5, $6, $7, $8) AS shown (client, organisation, purpose, operation, request, kind, record)",
     )
     .bind::<Timestamptz, _>(at)
     .bind::<Array<Text>, _>(texts(|(caller, ..)| caller.client_id.clone()))
     .bind::<Array<SqlUuid>, _>(ids(|(caller, ..)| caller.organisation))
+    .bind::<Array<Nullable<Text>>, _>(shown.iter().map(|(caller, ..)| caller.purpose()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(texts(|(_, request, ..)| request.operation.to_string()))
     .bind::<Array<Text>, _>(texts(|(_, request, ..)| request.request_id.clone()))
     .bind::<Array<Text>, _>(texts(|(.., kind, _)| kind.name().to_owned()))
@@ -69,12 +71,13 @@ pub fn insert_each(
 pub fn insert_changes(conn: &mut Conn, changes: &[Changed<'_>], at: DateTime<Utc>) -> Result<(), Fault> {
     let Some(first) = changes.first() else { return Ok(()) };
     diesel::sql_query(
-        "INSERT INTO audit_event (at, client_id, organisation_id, operation, request_id, kinds, record_ids, effects, versions) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO audit_event (at, client_id, organisation_id, purpose, operation, request_id, kinds, record_ids, effects, versions) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind::<Timestamptz, _>(at)
     .bind::<Text, _>(&first.caller.client_id)
     .bind::<SqlUuid, _>(first.caller.organisation)
+    .bind::<Nullable<Text>, _>(first.caller.purpose())
     .bind::<Text, _>(first.request.operation.as_ref())
     .bind::<Text, _>(&first.request.request_id)
     .bind::<Array<Text>, _>(changes.iter().map(|change| change.kind.name()).collect::<Vec<_>>())

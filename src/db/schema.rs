@@ -135,6 +135,8 @@ diesel::table! {
         revoked_at -> Nullable<Timestamptz>,
         generation -> Int8,
         changed_at -> Timestamptz,
+        issuer -> Nullable<Text>,
+        subject -> Nullable<Text>,
     }
 }
 
@@ -238,6 +240,7 @@ diesel::table! {
         refused -> Int8,
         superseded -> Int8,
         skipped -> Int8,
+        purpose -> Nullable<Text>,
     }
 }
 

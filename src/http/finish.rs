@@ -1,6 +1,7 @@
 //! The first and the last word on every request: who sends it and whether that is within the quota; the request's id, the
 //! language of problems, limits, caching, the log line.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -18,6 +19,7 @@ use super::limits::{self, Standing, Subject};
 use super::reader::language;
 use super::{State, permit};
 use crate::error::{Code, Problem};
+use crate::identity::Caller;
 use crate::identity::metadata::RESOURCE_PATH;
 use crate::text;
 
@@ -37,7 +39,10 @@ pub async fn finish(
     let id = correlation_id(request.headers(), state.as_ref().map(|state| state.as_ref()));
     let language = language(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let standing = state.as_ref().and_then(|state| admit(&request, state));
+    let standing = match &state {
+        Some(state) => admit(&request, state).await,
+        None => None,
+    };
     let known = match *request.method() {
         Method::GET | Method::HEAD => IfNoneMatch::of(request.headers()).map(Some),
         _ => Ok(None),
@@ -87,9 +92,14 @@ pub async fn finish(
         let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
         headers.insert(header::CONTENT_SECURITY_POLICY, nothing);
     }
+    let caller = response.request().extensions().get::<Arc<Caller>>().cloned();
+    let voucher = caller.as_ref().and_then(|caller| caller.voucher.as_ref());
     // The pattern of the path rather than the path: ids are not for the log, and a client may put anything into a URL.
     tracing::info!(
         request_id = %id,
+        // What the authority of the token knows the request by, where it is not ours.
+        purpose = voucher.and_then(|voucher| voucher.purpose.as_deref()),
+        jti = voucher.and_then(|voucher| voucher.jti.as_deref()),
         method = %response.request().method(),
         route = response.request().match_pattern().as_deref().unwrap_or("(none)"),
         status = response.status().as_u16(),
@@ -130,8 +140,8 @@ fn tagged(response: ServiceResponse<BoxBody>, known: &IfNoneMatch) -> ServiceRes
 
 /// Finds out who sends a request, and counts it. What asks whether the service lives is not counted: it must not be told that
 /// it asks too often.
-fn admit(request: &ServiceRequest, state: &State) -> Option<Standing> {
-    let caller = permit::caller(request.headers(), state);
+async fn admit(request: &ServiceRequest, state: &State) -> Option<Standing> {
+    let caller = permit::caller(request, state).await;
     let address = request.peer_addr().map(|address| address.ip());
     let path = request.path();
     let mut subjects = Vec::with_capacity(3);

@@ -25,6 +25,7 @@ use limits::{Meter, Quotas};
 use crate::db::Database;
 use crate::exports::Readers;
 use crate::feed::watch::Watch;
+use crate::identity::external::Federation;
 use crate::identity::lockout::Lockout;
 use crate::identity::token::Authority;
 use crate::imports::worker::Imports;
@@ -35,6 +36,7 @@ pub struct State {
     imports: Imports,
     readers: Readers,
     authority: Arc<Authority>,
+    federation: Arc<Federation>,
     public_url: String,
     meter: Meter,
     feed: Arc<Watch>,
@@ -49,6 +51,7 @@ impl State {
         imports: Imports,
         readers: Readers,
         authority: Authority,
+        federation: Federation,
         public_url: impl Into<String>,
         quotas: Quotas,
     ) -> Self {
@@ -57,6 +60,7 @@ impl State {
             imports,
             readers,
             authority: Arc::new(authority),
+            federation: Arc::new(federation),
             public_url: public_url.into(),
             meter: Meter::new(quotas),
             feed: Arc::default(),
@@ -78,6 +82,11 @@ impl State {
     /// What issues and verifies tokens.
     pub(crate) const fn authority(&self) -> &Arc<Authority> {
         &self.authority
+    }
+
+    /// The other authorities whose tokens are accepted.
+    pub(crate) const fn federation(&self) -> &Arc<Federation> {
+        &self.federation
     }
 
     /// Where readers of the feed wait.

@@ -13,7 +13,7 @@ use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use actix_web::dev::Payload;
+use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
@@ -27,6 +27,7 @@ use crate::error::{Code, Problem};
 use crate::exports::Readers;
 use crate::feed::watch::Watch;
 use crate::identity::Caller;
+use crate::identity::external::Refusal;
 use crate::identity::scopes::{Scope, ScopeInfo, ScopeSet};
 use crate::identity::token::Authority;
 use crate::imports::worker::Imports;
@@ -112,20 +113,53 @@ fn requested(request: &HttpRequest) -> Request {
 }
 
 fn permit(request: &HttpRequest) -> Result<(web::Data<State>, Arc<Caller>), Problem> {
-    let caller = request.extensions().get::<Arc<Caller>>().cloned();
-    Ok((state(request)?, caller.ok_or(Problem::new(Code::Unauthenticated))?))
+    let known = request.extensions();
+    let caller = known.get::<Arc<Caller>>().cloned().ok_or_else(|| match known.get::<IssuerAway>() {
+        Some(_) => Problem::because(
+            Code::Unavailable,
+            text!(
+                "The keys of the token's issuer cannot be obtained at the moment."
+                    / "Le chiavi dell'emittente del token non sono al momento ottenibili."
+            ),
+        ),
+        None => Problem::new(Code::Unauthenticated),
+    });
+    Ok((state(request)?, caller?))
 }
 
 /// Who sends a request, by its token; `None` without a valid one. Asked once a request, before anything else is done for it.
-pub fn caller(headers: &HeaderMap, state: &State) -> Option<Arc<Caller>> {
+pub async fn caller(request: &ServiceRequest, state: &State) -> Option<Arc<Caller>> {
+    let token = token(request.headers())?.to_owned();
+    let now = state.database.context().now();
+    let error = match state.authority.verify(&token, now) {
+        Ok(caller) => return Some(caller),
+        Err(error) => error,
+    };
+    if state.federation.is_empty() {
+        tracing::debug!(%error, "a token was refused");
+        return None;
+    }
+    match state.federation.verify(&token, now).await {
+        Ok(caller) => Some(caller),
+        Err(refusal) => {
+            tracing::debug!(%error, %refusal, "a token was refused");
+            if refusal == Refusal::Unavailable {
+                request.extensions_mut().insert(IssuerAway);
+            }
+            None
+        }
+    }
+}
+
+/// The token's authority cannot be asked for its keys: neither the token nor the client is to blame.
+#[derive(Clone, Copy)]
+struct IssuerAway;
+
+fn token(headers: &HeaderMap) -> Option<&str> {
     let mut headers = headers.get_all(AUTHORIZATION);
     let (Some(header), None) = (headers.next(), headers.next()) else { return None };
     let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
-    }
-    let verified = state.authority.verify(token.trim(), state.database.context().now());
-    verified.inspect_err(|error| tracing::debug!(%error, "a token was refused")).ok()
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn state(request: &HttpRequest) -> Result<web::Data<State>, Problem> {

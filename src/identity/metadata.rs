@@ -158,10 +158,10 @@ pub fn authority(issuer: &str) -> AuthorizationServer {
 }
 
 /// The metadata of the API of the service at `url`.
-pub fn resource(url: &str) -> ProtectedResource {
+pub fn resource<'a>(url: &'a str, others: impl Iterator<Item = &'a str>) -> ProtectedResource {
     ProtectedResource {
         resource: format!("{url}/v1"),
-        authorization_servers: vec![AuthorityName(url.to_owned())],
+        authorization_servers: std::iter::once(url).chain(others).map(|name| AuthorityName(name.to_owned())).collect(),
         scopes_supported: scopes(),
         bearer_methods_supported: [BearerMethod::Header],
         resource_name: "Ricolloca",

@@ -1,9 +1,14 @@
 //! Who calls: clients, their roles and scopes, the tokens they hold and the keys that sign these.
 
 pub mod assertion;
+pub mod external;
+pub mod issuers;
+pub mod jwk;
+pub mod jwks;
 pub mod keys;
 pub mod lockout;
 pub mod metadata;
+pub mod numeric_date;
 pub mod routes;
 pub mod scopes;
 pub mod secret;
@@ -26,9 +31,25 @@ pub struct Caller {
     pub role: Role,
     /// What the token allows.
     pub scopes: ScopeSet,
+    /// What a token of another authority says beside.
+    pub voucher: Option<Voucher>,
+}
+
+/// What a token of another authority is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voucher {
+    /// The purpose that was declared to the authority (PDND: `purposeId`).
+    pub purpose: Option<String>,
+    /// The token's name, by which the authority knows it. It may come again: a token serves many requests.
+    pub jti: Option<String>,
 }
 
 impl Caller {
+    /// What for, where the token says it.
+    pub fn purpose(&self) -> Option<&str> {
+        self.voucher.as_ref()?.purpose.as_deref()
+    }
+
     /// Whether it sees every partnership, or only those its organisation takes part in.
     pub const fn sees_all(&self) -> bool {
         !matches!(self.role, Role::Operator)

@@ -19,7 +19,7 @@ use super::assertion::{self, ASSERTION_TYPE};
 use super::metadata::{AuthorizationServer, ProtectedResource};
 use super::store::Client;
 use super::token::LIFETIME_SECONDS;
-use super::{Caller, ScopeSet, metadata, secret, store};
+use super::{Caller, ScopeSet, jwk, metadata, secret, store};
 use crate::error::{Code, Problem};
 use crate::http::endpoint::{About, Api, Described, Operation};
 use crate::http::extract::Form;
@@ -213,14 +213,14 @@ async fn authority(public: Public) -> Result<Document<AuthorizationServer>, Prob
 }
 
 async fn resource(public: Public) -> Result<Document<ProtectedResource>, Problem> {
-    Ok(Document(metadata::resource(public.state().public_url())))
+    Ok(Document(metadata::resource(public.state().public_url(), public.state().federation().names())))
 }
 
 /// Hashing is slow on purpose: more than this at once would take the processor from everything else.
 static HASHING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
 
 async fn by_secret(public: &Public, id: String, secret: String, from: Option<IpAddr>) -> Result<Client, Problem> {
-    if !assertion::is_name(&id) {
+    if !jwk::is_name(&id) {
         return Err(invalid_client());
     }
     let lockout = public.state().lockout();
@@ -322,7 +322,8 @@ async fn obtain(
         _ => allowed,
     };
     let generation = client.generation;
-    let caller = Caller { client_id: client.id, organisation: client.organisation_id, role: client.role, scopes };
+    let caller =
+        Caller { client_id: client.id, organisation: client.organisation_id, role: client.role, scopes, voucher: None };
     let context = public.database().context();
     let now = context.now();
     let access_token = public

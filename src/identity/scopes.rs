@@ -44,6 +44,14 @@ impl ScopeSet {
     /// No scope.
     pub const NONE: Self = Self(0);
 
+    /// Every scope that there is.
+    pub const ALL: Self = Self((1 << SCOPES.len()) - 1);
+
+    /// Those that are in both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether it holds this scope.
     pub const fn has(self, scope: &ScopeInfo) -> bool {
         self.0 & scope.bit != 0

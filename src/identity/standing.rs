@@ -4,20 +4,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::external::Federation;
 use super::token::Authority;
 use super::{keys, store};
-use crate::db::Database;
+use crate::db::{Conn, Database};
 
 /// How often it is looked up.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Looks it up until the service stops.
-pub async fn run(authority: Arc<Authority>, database: Database) {
+pub async fn run(authority: Arc<Authority>, federation: Arc<Federation>, database: Database) {
     let mut known: Vec<String> = Vec::new();
     loop {
         tokio::time::sleep(PERIOD).await;
-        let found = database.query(|conn, _| Ok((store::generations(conn)?, store::signing_keys(conn)?))).await;
-        let (generations, kept) = match found {
+        let known_now = |conn: &mut Conn, _: &_| {
+            Ok((store::generations(conn)?, store::signing_keys(conn)?, store::external_clients(conn)?))
+        };
+        let (generations, kept, clients) = match database.query(known_now).await {
             Ok(found) => found,
             Err(problem) => {
                 tracing::warn!(%problem, "could not look up which clients were revoked");
@@ -25,6 +28,7 @@ pub async fn run(authority: Arc<Authority>, database: Database) {
             }
         };
         authority.know_generations(generations);
+        federation.know_clients(clients);
         let kids: Vec<String> = kept.iter().map(|key| key.kid.clone()).collect();
         if kids != known {
             match kept.iter().map(keys::load).collect::<Result<Vec<_>, _>>() {
@@ -42,5 +46,13 @@ pub async fn run(authority: Arc<Authority>, database: Database) {
                 Err(problem) => tracing::warn!(%problem, "could not forget old signing keys"),
             }
         }
+    }
+}
+
+/// Keeps the keys of other authorities fresh, until the service stops.
+pub async fn refresh(federation: Arc<Federation>) {
+    while !federation.is_empty() {
+        federation.refresh().await;
+        tokio::time::sleep(PERIOD).await;
     }
 }

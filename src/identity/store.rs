@@ -6,7 +6,8 @@ use diesel::sql_types::Timestamptz;
 use uuid::Uuid;
 
 use super::Role;
-use super::assertion::{Accepted, ClientKey, KeyAlgorithm};
+use super::assertion::Accepted;
+use super::jwk::{KeyAlgorithm, PublicKey};
 use super::token::LIFETIME_SECONDS;
 use crate::db::schema::{client, client_key, signing_key, used_assertion, vault_check};
 use crate::db::{Conn, Fault};
@@ -24,8 +25,47 @@ pub struct Client {
     pub role: Role,
     /// The hash of its secret; `None` where it signs assertions only.
     pub secret_hash: Option<String>,
+    /// Where another authority issues its tokens: then it obtains none here.
+    pub external: Option<External>,
     /// Ends when it is revoked or changed, and its tokens with it. The database counts.
     pub generation: i64,
+}
+
+/// What another authority calls a client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct External {
+    /// The authority's name, which stands in its tokens.
+    pub issuer: String,
+    /// The client there: `consumerId` of PDND, `client_id` of others.
+    pub subject: String,
+}
+
+type Row = (String, String, Uuid, String, Option<String>, Option<String>, Option<String>, i64);
+
+const COLUMNS: (
+    client::id,
+    client::name,
+    client::organisation_id,
+    client::role,
+    client::secret_hash,
+    client::issuer,
+    client::subject,
+    client::generation,
+) = (
+    client::id,
+    client::name,
+    client::organisation_id,
+    client::role,
+    client::secret_hash,
+    client::issuer,
+    client::subject,
+    client::generation,
+);
+
+fn of_row((id, name, organisation_id, role, secret_hash, issuer, subject, generation): Row) -> Result<Client, Fault> {
+    let role = Role::parse(&role).map_err(|error| Fault::DeserializationError(Box::new(error)))?;
+    let external = issuer.zip(subject).map(|(issuer, subject)| External { issuer, subject });
+    Ok(Client { id, name, organisation_id, role, secret_hash, external, generation })
 }
 
 /// A key that signs tokens, will or did, as it is kept.
@@ -41,24 +81,14 @@ pub struct KeptKey {
 
 /// A client that may still obtain tokens.
 pub fn live_client(conn: &mut Conn, id: &str) -> Result<Option<Client>, Fault> {
-    let row: Option<(String, String, Uuid, String, Option<String>, i64)> = client::table
-        .filter(client::id.eq(id))
-        .filter(client::revoked_at.is_null())
-        .select((
-            client::id,
-            client::name,
-            client::organisation_id,
-            client::role,
-            client::secret_hash,
-            client::generation,
-        ))
-        .first(conn)
-        .optional()?;
-    row.map(|(id, name, organisation_id, role, secret_hash, generation)| {
-        let role = Role::parse(&role).map_err(|error| Fault::DeserializationError(Box::new(error)))?;
-        Ok(Client { id, name, organisation_id, role, secret_hash, generation })
-    })
-    .transpose()
+    let live = client::table.filter(client::id.eq(id)).filter(client::revoked_at.is_null());
+    live.select(COLUMNS).first(conn).optional()?.map(of_row).transpose()
+}
+
+/// The clients whose tokens other authorities issue, and that were not revoked.
+pub fn external_clients(conn: &mut Conn) -> Result<Vec<Client>, Fault> {
+    let live = client::table.filter(client::issuer.is_not_null()).filter(client::revoked_at.is_null());
+    live.select(COLUMNS).load(conn)?.into_iter().map(of_row).collect()
 }
 
 /// Adds a client; one that is there already gets the new secret, name and role. One that was revoked begins anew: its keys may
@@ -66,6 +96,10 @@ pub fn live_client(conn: &mut Conn, id: &str) -> Result<Option<Client>, Fault> {
 pub fn put_client(conn: &mut Conn, new: &Client, now: DateTime<Utc>) -> Result<(), Fault> {
     let revoked = client::table.filter(client::id.eq(&new.id)).filter(client::revoked_at.is_not_null());
     diesel::delete(client_key::table.filter(client_key::client_id.eq_any(revoked.select(client::id)))).execute(conn)?;
+    let external = (
+        client::issuer.eq(new.external.as_ref().map(|external| &external.issuer)),
+        client::subject.eq(new.external.as_ref().map(|external| &external.subject)),
+    );
     diesel::insert_into(client::table)
         .values((
             client::id.eq(&new.id),
@@ -73,12 +107,14 @@ pub fn put_client(conn: &mut Conn, new: &Client, now: DateTime<Utc>) -> Result<(
             client::organisation_id.eq(new.organisation_id),
             client::role.eq(new.role.as_str()),
             client::secret_hash.eq(&new.secret_hash),
+            external,
             client::created_at.eq(now),
         ))
         .on_conflict(client::id)
         .do_update()
         .set((
             client::secret_hash.eq(&new.secret_hash),
+            external,
             client::name.eq(&new.name),
             client::role.eq(new.role.as_str()),
             client::revoked_at.eq(None::<DateTime<Utc>>),
@@ -88,14 +124,14 @@ pub fn put_client(conn: &mut Conn, new: &Client, now: DateTime<Utc>) -> Result<(
 }
 
 /// A client that may still obtain tokens, with its key of that name.
-pub fn live_client_with_key(conn: &mut Conn, id: &str, kid: &str) -> Result<Option<(Client, ClientKey)>, Fault> {
-    let Some(client) = live_client(conn, id)? else { return Ok(None) };
+pub fn live_client_with_key(conn: &mut Conn, id: &str, kid: &str) -> Result<Option<(Client, PublicKey)>, Fault> {
+    let Some(client) = live_client(conn, id)?.filter(|client| client.external.is_none()) else { return Ok(None) };
     let row: Option<(String, serde_json::Value)> =
         client_key::table.find((id, kid)).select((client_key::algorithm, client_key::jwk)).first(conn).optional()?;
     row.map(|(algorithm, jwk)| {
         let algorithm =
             KeyAlgorithm::parse(&algorithm).map_err(|error| Fault::DeserializationError(Box::new(error)))?;
-        Ok((client, ClientKey { kid: kid.to_owned(), algorithm, jwk }))
+        Ok((client, PublicKey { kid: kid.to_owned(), algorithm, jwk }))
     })
     .transpose()
 }
@@ -104,7 +140,7 @@ pub fn live_client_with_key(conn: &mut Conn, id: &str, kid: &str) -> Result<Opti
 pub fn put_client_with_keys(
     conn: &mut Conn,
     new: &Client,
-    keys: &[ClientKey],
+    keys: &[PublicKey],
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
     conn.transaction(|conn| {
@@ -114,7 +150,7 @@ pub fn put_client_with_keys(
 }
 
 /// Adds a key of a client, or replaces the one of that name.
-fn put_client_key(conn: &mut Conn, client_id: &str, key: &ClientKey, now: DateTime<Utc>) -> Result<(), Fault> {
+fn put_client_key(conn: &mut Conn, client_id: &str, key: &PublicKey, now: DateTime<Utc>) -> Result<(), Fault> {
     let kept = (client_key::algorithm.eq(key.algorithm.as_str()), client_key::jwk.eq(&key.jwk));
     diesel::insert_into(client_key::table)
         .values((

@@ -207,6 +207,7 @@ impl Authority {
             organisation: claims.organisation_id,
             role: claims.role,
             scopes,
+            voucher: None,
         });
         let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED {

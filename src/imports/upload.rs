@@ -70,6 +70,7 @@ impl Sent {
             client_id: self.caller.client_id.clone(),
             organisation_id: self.caller.organisation,
             scopes: self.caller.scopes.to_list(),
+            purpose: self.caller.purpose().map(str::to_owned),
             mode: self.options.mode.as_str().to_owned(),
             dry_run: self.options.dry_run,
             wait_days: self.options.wait_days,

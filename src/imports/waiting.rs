@@ -16,7 +16,7 @@ use crate::batch::Context;
 use crate::db::session::{Reach, Session};
 use crate::db::{Conn, Fault};
 use crate::error::Code;
-use crate::identity::{self, Caller, ScopeSet};
+use crate::identity::{self, Caller, ScopeSet, Voucher};
 use crate::kind::Kind;
 use crate::text;
 
@@ -212,7 +212,9 @@ pub fn sender(conn: &mut Conn, import: &Import) -> Result<Option<Arc<Caller>>, F
     Ok(client.filter(|client| client.organisation_id == import.organisation_id).map(|client| {
         let within = ScopeSet::of_role(client.role);
         let scopes = ScopeSet::grant(&import.scopes, within).unwrap_or_default();
-        Arc::new(Caller { client_id: client.id, organisation: client.organisation_id, role: client.role, scopes })
+        let voucher = import.purpose.clone().map(|purpose| Voucher { purpose: Some(purpose), jti: None });
+        let (client_id, organisation, role) = (client.id, client.organisation_id, client.role);
+        Arc::new(Caller { client_id, organisation, role, scopes, voucher })
     }))
 }
 

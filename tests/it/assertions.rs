@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use ricolloca::clock::Clock;
-use ricolloca::identity::assertion::{ASSERTION_TYPE, KeyError, read_keys};
+use ricolloca::identity::assertion::ASSERTION_TYPE;
+use ricolloca::identity::jwk::{KeyError, read_keys};
 use serde_json::{Value, json};
 
 use crate::support::Service;

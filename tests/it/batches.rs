@@ -48,6 +48,7 @@ impl Ground {
             organisation: world.operators[0].parse().unwrap(),
             role: Role::Operator,
             scopes: ScopeSet::of_role(Role::Operator),
+            voucher: None,
         });
         let context = context(world.service.clock.clone());
         Self { world, body, workers, caller, context }

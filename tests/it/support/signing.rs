@@ -9,7 +9,8 @@ use ricolloca::admin;
 use ricolloca::clock::Clock;
 use ricolloca::identifiers::synthetic;
 use ricolloca::identity::Role;
-use ricolloca::identity::assertion::{ASSERTION_TYPE, ClientKey, read_keys};
+use ricolloca::identity::assertion::ASSERTION_TYPE;
+use ricolloca::identity::jwk::{PublicKey, read_keys};
 use serde_json::{Value, json};
 
 use super::Service;
@@ -40,7 +41,7 @@ pub fn rsa_key(kid: &str, algorithm: &str, bits: usize) -> (EncodingKey, Value) 
 
 /// Registers a client that signs with these keys.
 pub fn register(service: &Service, id: &str, keys: &[Value]) {
-    let keys: Vec<ClientKey> = read_keys(&json!({"keys": keys}).to_string()).unwrap();
+    let keys: Vec<PublicKey> = read_keys(&json!({"keys": keys}).to_string()).unwrap();
     let tax_code = synthetic::organisation(1_000_001, 15);
     let mut conn = service.database.connect();
     admin::put_signing_client(&mut conn, &context(service.clock.clone()), id, Role::Operator, &tax_code, id, &keys)

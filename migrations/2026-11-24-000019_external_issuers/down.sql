@@ -1,0 +1,2 @@
+ALTER TABLE import DROP purpose;
+ALTER TABLE client DROP issuer, DROP subject;
