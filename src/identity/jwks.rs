@@ -73,6 +73,8 @@ struct Kept {
     obtained: Option<Instant>,
     /// When they were asked for, and whether that failed.
     tried: Option<(Instant, bool)>,
+    /// When they were asked for because a token named a key that is not among them.
+    missed: Option<Instant>,
 }
 
 /// Where the keys of an issuer come from.
@@ -106,9 +108,13 @@ impl KeySource {
         if let Some(known) = self.known(kid) {
             return Ok(known);
         }
+        let begun = Instant::now();
         // Nobody waits longer than a fetch takes, and not too many do.
         if let Ok(_place) = self.waiting.try_acquire() {
-            self.fetch_if(self.pace.cooldown).await;
+            let _turn = self.turn.lock().await;
+            if self.may_ask_again(begun) {
+                self.fetch_now().await;
+            }
         }
         let failed = || self.kept.read().unwrap_or_else(PoisonError::into_inner).tried.is_none_or(|(_, failed)| failed);
         self.known(kid).ok_or_else(|| if failed() { NoKey::Unavailable } else { NoKey::Unknown })
@@ -116,10 +122,29 @@ impl KeySource {
 
     /// Fetches the keys where it is time to.
     pub async fn refresh(self: &Arc<Self>) {
-        let kept = |state: &Kept| state.obtained.is_some_and(|at| at.elapsed() < self.pace.refresh);
-        if !kept(&self.kept.read().unwrap_or_else(PoisonError::into_inner)) {
-            self.fetch_if(self.pace.cooldown).await;
+        let is_due = || {
+            let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+            kept.obtained.is_none_or(|at| at.elapsed() >= self.pace.refresh)
+                && kept.tried.is_none_or(|(at, _)| at.elapsed() >= self.pace.cooldown)
+        };
+        if is_due() {
+            let _turn = self.turn.lock().await;
+            if is_due() {
+                self.fetch_now().await;
+            }
         }
+    }
+
+    /// Whether a key that is not known is worth a fetch, for a request that has waited since `begun`: not where somebody else's
+    /// fetch came meanwhile, and not where there was one for such a key lately.
+    fn may_ask_again(&self, begun: Instant) -> bool {
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        let fresh = kept.tried.is_some_and(|(at, _)| at > begun);
+        if fresh || kept.missed.is_some_and(|at| at.elapsed() < self.pace.cooldown) {
+            return false;
+        }
+        kept.missed = Some(Instant::now());
+        true
     }
 
     fn known(&self, kid: &str) -> Option<Verifier> {
@@ -128,13 +153,8 @@ impl KeySource {
         kept.keys.get(kid).cloned()
     }
 
-    /// Fetches the keys, unless that was tried within `pause`, by whomever.
-    async fn fetch_if(self: &Arc<Self>, pause: Duration) {
-        let _turn = self.turn.lock().await;
-        let tried = self.kept.read().unwrap_or_else(PoisonError::into_inner).tried;
-        if tried.is_some_and(|(at, _)| at.elapsed() < pause) {
-            return;
-        }
+    /// Fetches the keys. Whoever calls has the turn.
+    async fn fetch_now(self: &Arc<Self>) {
         let source = Arc::clone(self);
         let found = tokio::task::spawn_blocking(move || source.fetch()).await;
         let found = found.unwrap_or_else(|error| Err(FetchError::Unreachable(error.to_string())));

@@ -94,7 +94,12 @@ async fn lookup(permit: Permit<ParticipantsRead>, body: Body<ParticipantLookup>)
             let shown: Vec<(&Participant, &Caller)> = found.iter().map(|record| (record, caller.as_ref())).collect();
             let views = Participants::views(conn, &shown, context)?;
             let read = found.iter().map(|record| (Kind::Participant, record.meta.id));
-            audit::note(conn, &caller, &reading, read, context)?;
+            // One that finds nobody is noted as well: whoever tries tax codes leaves a trace.
+            if found.is_empty() {
+                audit::note_request(conn, &caller, &reading, context)?;
+            } else {
+                audit::note(conn, &caller, &reading, read, context)?;
+            }
             Ok(Items::new(views, None))
         })
         .await

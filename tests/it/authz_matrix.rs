@@ -376,6 +376,9 @@ fn a_former_member_finds_no_workers_that_it_had_in_charge() {
         answer["items"].as_array().unwrap().len()
     };
     assert_eq!(found(&world), 1);
+    // The lead sees the worker, by a pseudonym: it does not find out whose it is.
+    let answer = world.operator.post("/v1/participants/lookup", json!({"tax_code": code})).expect(200).json();
+    assert_eq!(answer["items"], json!([]), "who has no charge of a worker learns nothing of a tax code");
     let gone = json!({"left_on": "2012-09-20", "exit_reason": "abandoned"});
     let path = format!("/v1/participants/{}", worker["id"].as_str().unwrap());
     world.second.patch(&path, 1, gone).expect(200);

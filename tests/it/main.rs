@@ -22,6 +22,7 @@ mod cors;
 mod demo;
 mod embedded;
 mod exports;
+mod external;
 mod feed_order;
 mod imports;
 mod imports_abuse;

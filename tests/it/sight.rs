@@ -132,6 +132,7 @@ fn who_joins_gets_what_was_there_and_who_leaves_is_told_to_forget_it() {
     let mut late = Copy::default();
     late.pull(&world.second, 3);
     same(&late, &world.second);
+    assert_eq!(late.told("grant"), 0, "{:?}", late.seen);
     // And again: what was written meanwhile comes with it.
     world.on("2012-09-17");
     let action = world.action_body(&draft.id, &draft.cohort, &draft.participant, "2012-09-17");
