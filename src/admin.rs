@@ -9,7 +9,7 @@ use crate::audit;
 use crate::audit::verify::{Finding, Sealed, verify};
 use crate::batch::Context;
 use crate::clock::Clock;
-use crate::config::{AddClient, AuditVerify, RemoveClientKey, RevokeClient, RotateSigningKey, Settings};
+use crate::config::{AddClient, AuditVerify, RemoveClientKey, RevokeClient, RotateKeys, RotateSigningKey, Settings};
 use crate::db::{self, Conn, Fault, Meta, Stored as _, migrate as migrations};
 use crate::identifiers::OrganisationTaxCode;
 use crate::identity::jwk::{PublicKey, read_keys};
@@ -18,6 +18,7 @@ use crate::identity::{Role, keys, secret};
 use crate::organisations::model::Organisation;
 use crate::organisations::store::by_tax_code;
 use crate::serve::{Ground, StartError};
+use crate::vault::rotate::{self, Rotated};
 
 /// Brings the database to the current schema.
 pub fn migrate(settings: &Settings) -> Result<(), StartError> {
@@ -131,6 +132,22 @@ pub fn revoke_client(settings: &Settings, client: &RevokeClient) -> Result<(), S
     let revoked = store::revoke_client(&mut conn, &client.id, Clock::System.now())?;
     ground.leave();
     if revoked { Ok(()) } else { Err(format!("there is no client `{}` to revoke", client.id).into()) }
+}
+
+/// Makes a new key that personal data is sealed with, and seals everything with it.
+pub fn rotate_keys(settings: &Settings, rotation: &RotateKeys) -> Result<(), StartError> {
+    let ground = Ground::lay(settings)?;
+    migrations::migrate(&ground.url)?;
+    let context = ground.context(settings)?;
+    let mut conn = db::connect(&ground.url)?;
+    let rotated = rotate::rotate(&mut conn, &context, rotation.announce);
+    ground.leave();
+    let Rotated { version, values, unsealable, destroyed } = rotated?;
+    writeln!(std::io::stdout(), "version     {version}\nsealed      {values}\ndestroyed   {destroyed}")?;
+    match unsealable {
+        0 => Ok(()),
+        some => Err(format!("{some} values open with no key that is known: they are as they were").into()),
+    }
 }
 
 /// Makes a new key that signs tokens.

@@ -48,6 +48,9 @@ pub enum Command {
     /// The audit log.
     #[command(subcommand)]
     Audit(Audit),
+    /// The keys that personal data is sealed with.
+    #[command(subcommand)]
+    Keys(Keys),
     /// Make a new key that signs tokens, while the service runs. Tokens of the one before stay good until they expire.
     RotateSigningKey(RotateSigningKey),
 }
@@ -73,6 +76,21 @@ pub struct AuditVerify {
     /// with its last checkpoints looks like an earlier one.
     #[arg(long)]
     pub checkpoint: Option<PathBuf>,
+}
+
+/// What to do with the keys that personal data is sealed with.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a new key and seal everything with it, while the service runs. Can be repeated where it was cut off.
+    Rotate(RotateKeys),
+}
+
+/// How the key that seals is replaced.
+#[derive(Debug, Args)]
+pub struct RotateKeys {
+    /// Seconds for which the new key is known before it seals. Every process has to look at the keys in that time, which it does once a second.
+    #[arg(long, default_value_t = 10, value_parser = value_parser!(u32).range(3..=3_600))]
+    pub announce: u32,
 }
 
 /// How the key that signs tokens is replaced.
@@ -163,6 +181,9 @@ pub struct Settings {
     /// is given.
     #[arg(long, env = "RICOLLOCA_SECRET_FILE", global = true)]
     pub secret_file: Option<PathBuf>,
+    /// The same secret itself, where it comes in the environment.
+    #[arg(long, env = "RICOLLOCA_SECRET", hide_env_values = true, conflicts_with = "secret_file", global = true)]
+    pub secret: Option<String>,
     /// Whether demo data and demo clients are loaded.
     #[arg(long, env = "RICOLLOCA_DEMO", value_enum, default_value_t = Demo::Auto, global = true)]
     pub demo: Demo,

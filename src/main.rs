@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use ricolloca::config::{Audit, Cli, Command};
+use ricolloca::config::{Audit, Cli, Command, Keys};
 use ricolloca::{admin, openapi, serve, telemetry};
 
 /// Imports make and drop many small things on several threads: with it they take a fifth less time than with the system's.
@@ -23,6 +23,7 @@ async fn main() -> ExitCode {
         Some(Command::RevokeClient(client)) => admin::revoke_client(&cli.settings, client),
         Some(Command::RotateSigningKey(rotation)) => admin::rotate_signing_key(&cli.settings, rotation),
         Some(Command::Audit(Audit::Verify(proof))) => admin::audit_verify(&cli.settings, proof),
+        Some(Command::Keys(Keys::Rotate(rotation))) => admin::rotate_keys(&cli.settings, rotation),
         Some(Command::Push(push)) => return ricolloca::push::run(push),
         Some(Command::Pull(pull)) => return ricolloca::pull::run(pull),
         Some(Command::Openapi { document }) => {

@@ -19,7 +19,7 @@ use crate::identity::token::Authority;
 use crate::identity::{self, issuers, keys};
 use crate::ids::Ids;
 use crate::imports::worker::Imports;
-use crate::vault::{SECRET_LEN, Vault};
+use crate::vault::{SECRET_LEN, Vault, rotate};
 use crate::{app, audit, feed, housekeeping, openapi};
 use actix_cors::Cors;
 use actix_web::dev::Server;
@@ -69,9 +69,10 @@ impl Ground {
     /// Clock, ids and the vault with its secret.
     pub fn context(&self, settings: &Settings) -> Result<Context, StartError> {
         let ids = Ids::random();
-        let secret = match &settings.secret_file {
-            Some(file) => read_secret(file)?,
-            None => {
+        let secret = match (&settings.secret_file, &settings.secret) {
+            (Some(file), _) => read_secret(file)?,
+            (None, Some(text)) => secret_of(text).ok_or("RICOLLOCA_SECRET does not hold 64 hexadecimal digits")?,
+            (None, None) => {
                 fs::create_dir_all(&self.data_dir)?;
                 let file = self.data_dir.join("secret.key");
                 make_secret(&file, &ids)?;
@@ -85,12 +86,15 @@ impl Ground {
 fn read_secret(file: &Path) -> Result<[u8; SECRET_LEN], StartError> {
     let name = file.display();
     let text = fs::read_to_string(file).map_err(|error| format!("the secret file {name} cannot be read: {error}"))?;
+    secret_of(&text)
+        .ok_or_else(|| format!("the secret file {name} does not hold {} hexadecimal digits", SECRET_LEN * 2).into())
+}
+
+fn secret_of(text: &str) -> Option<[u8; SECRET_LEN]> {
     let digits = text.trim();
     let bytes: Option<Vec<u8>> =
         (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()).collect();
-    bytes
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| format!("the secret file {name} does not hold {} hexadecimal digits", SECRET_LEN * 2).into())
+    bytes?.try_into().ok()
 }
 
 /// Makes the secret, unless it is there. Losing it means losing every tax code: it belongs into the backup.
@@ -139,6 +143,7 @@ pub fn state(url: &str, settings: &Settings, context: Context) -> Result<web::Da
     let public_url = settings.public_url();
     let mut conn = db::connect(url)?;
     check_secret(&mut conn, &context)?;
+    rotate::prepare(&mut conn, &context)?;
     let authority = authority(&mut conn, &context, &public_url)?;
     let trusted = settings.issuers_file.as_deref().map(issuers::read).transpose()?.unwrap_or_default();
     if trusted.iter().any(|issuer| issuer.issuer == public_url) {

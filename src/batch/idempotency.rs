@@ -13,7 +13,7 @@ use crate::text;
 pub const KEPT_DAYS: i64 = 30;
 
 /// What a stored answer is sealed for.
-const PLACE: &str = "idempotency.body";
+pub const PLACE: &str = "idempotency.body";
 
 /// A request's key and what it was sent with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

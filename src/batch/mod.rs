@@ -13,7 +13,7 @@
 //! waves of one transaction, each wave with fresh facts; or, where the kind of record knows how, in one wave whose facts follow
 //! the verdicts ([`Claims::chain`]).
 
-mod idempotency;
+pub(crate) mod idempotency;
 mod job;
 mod lookup;
 pub mod refs;

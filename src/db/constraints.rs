@@ -43,6 +43,7 @@ pub const BACKSTOPS: &[&str] = &[
     "client_external_uq",
     "client_key_algorithm_ck",
     "client_role_ck",
+    "data_key_version_ck",
     "import_finished_ck",
     "import_item_effect_ck",
     "import_mode_ck",

@@ -189,6 +189,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    data_key (version) {
+        version -> Int4,
+        wrapped -> Bytea,
+        created_at -> Timestamptz,
+        seals_from -> Timestamptz,
+    }
+}
+
+diesel::table! {
     feed_epoch (epoch) {
         epoch -> Uuid,
         started_at -> Timestamptz,
@@ -506,6 +515,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     client_key,
     cohort,
     cohort_revision,
+    data_key,
     feed_epoch,
     idempotency,
     import,

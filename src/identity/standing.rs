@@ -8,6 +8,7 @@ use super::external::Federation;
 use super::token::Authority;
 use super::{keys, store};
 use crate::db::{Conn, Database};
+use crate::vault;
 
 /// How often it is looked up.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -18,9 +19,10 @@ pub async fn run(authority: Arc<Authority>, federation: Arc<Federation>, databas
     loop {
         tokio::time::sleep(PERIOD).await;
         let known_now = |conn: &mut Conn, _: &_| {
-            Ok((store::generations(conn)?, store::signing_keys(conn)?, store::external_clients(conn)?))
+            let clients = (store::generations(conn)?, store::external_clients(conn)?);
+            Ok((clients, store::signing_keys(conn)?, vault::store::keys(conn)?))
         };
-        let (generations, kept, clients) = match database.query(known_now).await {
+        let ((generations, clients), kept, sealing) = match database.query(known_now).await {
             Ok(found) => found,
             Err(problem) => {
                 tracing::warn!(%problem, "could not look up which clients were revoked");
@@ -29,6 +31,9 @@ pub async fn run(authority: Arc<Authority>, federation: Arc<Federation>, databas
         };
         authority.know_generations(generations);
         federation.know_clients(clients);
+        if let Err(error) = database.context().vault.know(&sealing) {
+            tracing::error!(%error, "the keys in the database that seal personal data cannot be used");
+        }
         let kids: Vec<String> = kept.iter().map(|key| key.kid.clone()).collect();
         if kids != known {
             match kept.iter().map(keys::load).collect::<Result<Vec<_>, _>>() {

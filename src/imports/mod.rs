@@ -25,7 +25,7 @@ pub mod ops;
 pub mod report;
 pub mod routes;
 pub mod run;
-mod stage;
+pub(crate) mod stage;
 mod store;
 pub mod upload;
 pub mod verdict;

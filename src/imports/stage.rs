@@ -35,7 +35,7 @@ fn place(kind: Kind) -> i32 {
 }
 
 /// What chunks are sealed for.
-const PLACE: &str = "import.items";
+pub const PLACE: &str = "import.items";
 
 /// Items as they are kept: compressed, then sealed.
 pub fn seal(context: &Context, import_id: Uuid, items: &[Item]) -> Vec<u8> {

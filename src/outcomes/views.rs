@@ -27,7 +27,8 @@ use crate::vault::Vault;
 use crate::vocabularies::terms::OutcomeState;
 
 /// What a sealed employer belongs to.
-const PLACE: &str = "outcome.employer";
+/// What the employer is sealed for.
+pub const PLACE: &str = "outcome.employer";
 
 /// Opens the employer's tax code. That it cannot be is a fault of ours.
 pub fn open(record: &Outcome, vault: &Vault) -> Result<Option<String>, Fault> {

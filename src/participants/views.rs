@@ -13,7 +13,8 @@ use crate::organisations::Organisations;
 use crate::vault::Vault;
 
 /// What a sealed person belongs to.
-const PLACE: &str = "participant.person";
+/// What the person is sealed for.
+pub const PLACE: &str = "participant.person";
 
 /// Opens what is sealed. That it cannot be is a fault of ours: another key, or a database that something else wrote to.
 pub fn open(record: &Participant, vault: &Vault) -> Result<Person, Fault> {

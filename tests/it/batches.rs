@@ -51,6 +51,7 @@ impl Ground {
             voucher: None,
         });
         let context = context(world.service.clock.clone());
+        ricolloca::vault::rotate::prepare(&mut world.service.database.connect(), &context).unwrap();
         Self { world, body, workers, caller, context }
     }
 

@@ -19,6 +19,7 @@ mod client_keys;
 mod cohorts;
 mod contract;
 mod cors;
+mod data_keys;
 mod demo;
 mod embedded;
 mod exports;

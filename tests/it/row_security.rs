@@ -134,7 +134,7 @@ fn the_roles_have_no_way_around_it_and_no_right_to_rewrite_what_was() {
         "audit_node",
         "audit_checkpoint",
     ];
-    let by_command = ["client", "client_key", "vault_check", "__diesel_schema_migrations"];
+    let by_command = ["client", "client_key", "data_key", "vault_check", "__diesel_schema_migrations"];
     let set = |some: &[&[&str]]| some.concat().into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(&all - &grants(&mut conn, "UPDATE"), set(&[&stays, &by_command, &["signing_key", "audit_pending"]]));
     assert_eq!(&all - &grants(&mut conn, "DELETE"), set(&[&stays, &by_command]));
