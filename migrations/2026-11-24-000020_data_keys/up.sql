@@ -10,21 +10,35 @@ CREATE TABLE data_key (
 );
 GRANT SELECT ON data_key TO ricolloca_member, ricolloca_region;
 
--- Sealed anew, a value is what it was: nothing that anybody is shown changes, and nobody is told.
-DROP TRIGGER touch_update ON outcome;
-CREATE TRIGGER touch_update AFTER UPDATE ON outcome REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT WHEN (current_setting('ricolloca.sealing_anew', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION touched_by_outcome();
-ALTER TABLE outcome ENABLE ALWAYS TRIGGER touch_update;
--- Of a revision nothing changes but how the employer is sealed.
-CREATE FUNCTION revision_sealed_anew() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Sealed anew, a value is what it was: nothing that anybody is shown changes, and nobody is told. While that is said, nothing else can change.
+CREATE FUNCTION sealed_anew() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE old_row jsonb := to_jsonb(OLD); new_row jsonb := to_jsonb(NEW);
 BEGIN
-    IF to_jsonb(OLD) - 'employer_sealed' IS DISTINCT FROM to_jsonb(NEW) - 'employer_sealed'
-       OR (OLD.employer_sealed IS NULL) <> (NEW.employer_sealed IS NULL) THEN
+    IF old_row - TG_ARGV[0] IS DISTINCT FROM new_row - TG_ARGV[0]
+       OR (old_row -> TG_ARGV[0] = 'null') IS DISTINCT FROM (new_row -> TG_ARGV[0] = 'null') THEN
         RAISE EXCEPTION '% of % would change what was known', TG_OP, TG_TABLE_NAME;
     END IF;
     RETURN NEW;
 END $$;
+CREATE FUNCTION sealed_anew_attach(t text, sealed text) RETURNS void LANGUAGE plpgsql AS $attach$
+BEGIN
+    EXECUTE format($f$
+        CREATE TRIGGER sealed_anew BEFORE UPDATE ON %1$I FOR EACH ROW
+            WHEN (current_setting('ricolloca.sealing_anew', true) = 'on') EXECUTE FUNCTION sealed_anew(%2$L);
+        DROP TRIGGER change_log_update ON %1$I;
+        CREATE TRIGGER change_log_update AFTER UPDATE ON %1$I REFERENCING NEW TABLE AS changed FOR EACH STATEMENT
+            WHEN (current_setting('ricolloca.sealing_anew', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION %3$I();
+        ALTER TABLE %1$I ENABLE ALWAYS TRIGGER sealed_anew, ENABLE ALWAYS TRIGGER change_log_update;
+    $f$, t, sealed, 'change_log_' || t);
+END $attach$;
+SELECT sealed_anew_attach('participant', 'person_sealed');
+SELECT sealed_anew_attach('outcome', 'employer_sealed');
+DROP TRIGGER touch_update ON outcome;
+CREATE TRIGGER touch_update AFTER UPDATE ON outcome REFERENCING NEW TABLE AS changed FOR EACH STATEMENT
+    WHEN (current_setting('ricolloca.sealing_anew', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION touched_by_outcome();
+ALTER TABLE outcome ENABLE ALWAYS TRIGGER touch_update;
+-- Of a revision nothing else ever changes.
 DROP TRIGGER revision_stays ON outcome_revision;
 CREATE TRIGGER revision_stays BEFORE DELETE ON outcome_revision FOR EACH STATEMENT EXECUTE FUNCTION revision_refuse();
-CREATE TRIGGER revision_is_what_it_was BEFORE UPDATE ON outcome_revision FOR EACH ROW EXECUTE FUNCTION revision_sealed_anew();
-ALTER TABLE outcome_revision ENABLE ALWAYS TRIGGER revision_stays, ENABLE ALWAYS TRIGGER revision_is_what_it_was;
+CREATE TRIGGER sealed_anew BEFORE UPDATE ON outcome_revision FOR EACH ROW EXECUTE FUNCTION sealed_anew('employer_sealed');
+ALTER TABLE outcome_revision ENABLE ALWAYS TRIGGER revision_stays, ENABLE ALWAYS TRIGGER sealed_anew;
