@@ -213,6 +213,10 @@ impl Issuer {
             Profile::Pdnd => self.of_voucher(&claims)?,
             Profile::Oauth => (claims.client_id, claims.scope.as_deref().map_or(ScopeSet::ALL, known)),
         };
+        // It goes into the log where it is not known.
+        if !is_name(&subject) {
+            return invalid("the token's client has no proper name");
+        }
         let external = External { issuer: claims.iss, subject };
         Ok(Said { external, scopes, voucher: Voucher { purpose: claims.purpose, jti: claims.jti } })
     }

@@ -40,29 +40,21 @@ pub struct External {
     pub subject: String,
 }
 
-type Row = (String, String, Uuid, String, Option<String>, Option<String>, Option<String>, i64);
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = client, check_for_backend(diesel::pg::Pg))]
+struct Row {
+    id: String,
+    name: String,
+    organisation_id: Uuid,
+    role: String,
+    secret_hash: Option<String>,
+    issuer: Option<String>,
+    subject: Option<String>,
+    generation: i64,
+}
 
-const COLUMNS: (
-    client::id,
-    client::name,
-    client::organisation_id,
-    client::role,
-    client::secret_hash,
-    client::issuer,
-    client::subject,
-    client::generation,
-) = (
-    client::id,
-    client::name,
-    client::organisation_id,
-    client::role,
-    client::secret_hash,
-    client::issuer,
-    client::subject,
-    client::generation,
-);
-
-fn of_row((id, name, organisation_id, role, secret_hash, issuer, subject, generation): Row) -> Result<Client, Fault> {
+fn of_row(row: Row) -> Result<Client, Fault> {
+    let Row { id, name, organisation_id, role, secret_hash, issuer, subject, generation } = row;
     let role = Role::parse(&role).map_err(|error| Fault::DeserializationError(Box::new(error)))?;
     let external = issuer.zip(subject).map(|(issuer, subject)| External { issuer, subject });
     Ok(Client { id, name, organisation_id, role, secret_hash, external, generation })
@@ -82,13 +74,13 @@ pub struct KeptKey {
 /// A client that may still obtain tokens.
 pub fn live_client(conn: &mut Conn, id: &str) -> Result<Option<Client>, Fault> {
     let live = client::table.filter(client::id.eq(id)).filter(client::revoked_at.is_null());
-    live.select(COLUMNS).first(conn).optional()?.map(of_row).transpose()
+    live.select(Row::as_select()).first(conn).optional()?.map(of_row).transpose()
 }
 
 /// The clients whose tokens other authorities issue, and that were not revoked.
 pub fn external_clients(conn: &mut Conn) -> Result<Vec<Client>, Fault> {
     let live = client::table.filter(client::issuer.is_not_null()).filter(client::revoked_at.is_null());
-    live.select(COLUMNS).load(conn)?.into_iter().map(of_row).collect()
+    live.select(Row::as_select()).load(conn)?.into_iter().map(of_row).collect()
 }
 
 /// Adds a client; one that is there already gets the new secret, name and role. One that was revoked begins anew: its keys may

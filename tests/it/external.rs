@@ -202,6 +202,7 @@ fn no_voucher_that_is_not_right_is_accepted() {
         ("jti", json!("j".repeat(5000))),
         ("purposeId", json!("p\n")),
         ("consumerId", json!(CLIENT)),
+        ("consumerId", json!("a\nb")),
         ("exp", json!(now - 10)),
         ("exp", json!(now + 90_000)),
         ("exp", json!(i64::MAX)),
