@@ -265,7 +265,14 @@ fn participant(ground: &Ground, number: usize) -> String {
 
 fn caller(organisation: Uuid) -> Arc<Caller> {
     let scopes = ScopeSet::of_role(Role::Operator);
-    Arc::new(Caller { client_id: "bulk".to_owned(), organisation, role: Role::Operator, scopes, voucher: None })
+    Arc::new(Caller {
+        client_id: "bulk".to_owned(),
+        organisation,
+        role: Role::Operator,
+        scopes,
+        voucher: None,
+        tracking: None,
+    })
 }
 
 /// An action of one worker on one day, as a client would send it.

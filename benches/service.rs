@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
+use ricolloca::admin::{self, Credentials, Registration};
 use ricolloca::batch::Context;
 use ricolloca::clock::Clock;
 use ricolloca::config::Cli;
@@ -25,8 +26,8 @@ use ricolloca::embedded::{Durability, Options, Server};
 use ricolloca::identifiers::synthetic;
 use ricolloca::identity::Role;
 use ricolloca::ids::Ids;
+use ricolloca::serve;
 use ricolloca::vault::Vault;
-use ricolloca::{admin, serve};
 
 const CONNECTIONS: usize = 32;
 const ROUNDS: usize = 3;
@@ -44,15 +45,10 @@ fn main() -> Outcome<()> {
     let url = server.url("bench");
     migrate::migrate(&url)?;
     let context = || Context { clock: Clock::System, ids: Ids::random(), vault: Arc::new(Vault::new(&[1; 32])) };
-    admin::put_client(
-        &mut db::connect(&url)?,
-        &context(),
-        "region",
-        Role::Region,
-        &synthetic::organisation(1, 15),
-        "Regione",
-        "secret",
-    )?;
+    let tax_code = synthetic::organisation(1, 15);
+    let secret = Credentials::Secret("secret");
+    let region = Registration::new("region", Role::Region, &tax_code, "Regione", secret);
+    admin::register(&mut db::connect(&url)?, &context(), region)?;
     let settings =
         Cli::try_parse_from(["ricolloca", "--bind", "127.0.0.1:0", "--workers", "2", "--rate-client", "1000000000"])?
             .settings;

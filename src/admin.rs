@@ -9,10 +9,13 @@ use crate::audit;
 use crate::audit::verify::{Finding, Sealed, verify};
 use crate::batch::Context;
 use crate::clock::Clock;
-use crate::config::{AddClient, AuditVerify, RemoveClientKey, RevokeClient, RotateKeys, RotateSigningKey, Settings};
+use crate::config::{
+    AddClient, AuditVerify, Demand, RemoveClientKey, RevokeClient, RotateKeys, RotateSigningKey, Settings,
+};
 use crate::db::{self, Conn, Fault, Meta, Stored as _, migrate as migrations};
 use crate::identifiers::OrganisationTaxCode;
 use crate::identity::jwk::{PublicKey, read_keys};
+use crate::identity::message::Demands;
 use crate::identity::store::{self, Client, External, KeptKey};
 use crate::identity::{Role, keys, secret};
 use crate::organisations::model::Organisation;
@@ -81,34 +84,36 @@ pub fn add_client(settings: &Settings, client: &AddClient) -> Result<(), StartEr
             .map_err(|error| format!("the file of the keys {} cannot be read: {error}", file.display()))?;
         Ok::<_, StartError>(read_keys(&text)?)
     });
-    let keys = keys.transpose()?;
+    let keys = keys.transpose()?.unwrap_or_default();
+    let external =
+        client.issuer.clone().zip(client.subject.clone()).map(|(issuer, subject)| External { issuer, subject });
+    let demands = Demands {
+        integrity: client.demands.contains(&Demand::Integrity),
+        audit: client.demands.contains(&Demand::Audit),
+    };
     let ground = Ground::lay(settings)?;
     migrations::migrate(&ground.url)?;
     let context = ground.context(settings)?;
     let mut conn = db::connect(&ground.url)?;
-    let external = client.issuer.clone().zip(client.subject.clone());
-    let said = match (external, keys) {
-        (Some((issuer, subject)), _) => {
-            let external = External { issuer, subject };
-            let said = format!(
-                "client_id      {}\nissuer         {}\nsubject        {}\n",
-                client.id, external.issuer, external.subject
-            );
-            put_external_client(&mut conn, &context, &client.id, role, &tax_code, &client.name, external)?;
-            said
+    let mut bytes = [0_u8; 32];
+    context.ids.fill(&mut bytes);
+    let plain: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (credentials, mut said) = match external {
+        Some(External { issuer, subject }) => {
+            let said = format!("client_id      {}\nissuer         {issuer}\nsubject        {subject}\n", client.id);
+            (Credentials::External(External { issuer, subject }), said)
         }
-        (None, Some(keys)) => {
-            put_signing_client(&mut conn, &context, &client.id, role, &tax_code, &client.name, &keys)?;
-            format!("client_id      {}\nkeys           {}\n", client.id, keys.len())
+        None if keys.is_empty() => {
+            (Credentials::Secret(&plain), format!("client_id      {}\nclient_secret  {plain}\n", client.id))
         }
-        (None, None) => {
-            let mut bytes = [0_u8; 32];
-            context.ids.fill(&mut bytes);
-            let plain: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            put_client(&mut conn, &context, &client.id, role, &tax_code, &client.name, &plain)?;
-            format!("client_id      {}\nclient_secret  {plain}\n", client.id)
-        }
+        None => (Credentials::Keys, format!("client_id      {}\n", client.id)),
     };
+    if !keys.is_empty() {
+        said.push_str(&format!("keys           {}\n", keys.len()));
+    }
+    let (id, name) = (client.id.as_str(), client.name.as_str());
+    let new = Registration { keys: &keys, demands, ..Registration::new(id, role, &tax_code, name, credentials) };
+    register(&mut conn, &context, new)?;
     ground.leave();
     std::io::stdout().write_all(said.as_bytes())?;
     Ok(())
@@ -170,68 +175,59 @@ pub fn rotate_signing_key(settings: &Settings, rotation: &RotateSigningKey) -> R
     Ok(())
 }
 
-/// Registers a client, and its organisation where that is not known.
-pub fn put_client(
-    conn: &mut Conn,
-    context: &Context,
-    id: &str,
-    role: Role,
-    tax_code: &OrganisationTaxCode,
-    name: &str,
-    plain: &str,
-) -> Result<(), StartError> {
-    let secret_hash = Some(secret::hash(plain, &context.ids)?);
-    let organisation_id = organisation(conn, context, tax_code, name)?;
-    let client = Client {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        organisation_id,
-        role,
-        secret_hash,
-        external: None,
-        generation: 1,
-    };
-    Ok(store::put_client(conn, &client, context.now())?)
+/// A client to register.
+pub struct Registration<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What it is to the service.
+    pub role: Role,
+    /// The organisation it acts for, which is registered where it is not known.
+    pub tax_code: &'a OrganisationTaxCode,
+    /// Name of the client, and of its organisation where that is not known.
+    pub name: &'a str,
+    /// By which it authenticates.
+    pub credentials: Credentials<'a>,
+    /// The keys that it signs with: assertions, messages. Keys of other names stay.
+    pub keys: &'a [PublicKey],
+    /// What its profile demands of its messages.
+    pub demands: Demands,
 }
 
-/// Registers a client that signs assertions with these keys, and its organisation where that is not known.
-pub fn put_signing_client(
-    conn: &mut Conn,
-    context: &Context,
-    id: &str,
-    role: Role,
-    tax_code: &OrganisationTaxCode,
-    name: &str,
-    keys: &[PublicKey],
-) -> Result<(), StartError> {
-    let organisation_id = organisation(conn, context, tax_code, name)?;
-    let secret_hash = store::live_client(conn, id)?.and_then(|client| client.secret_hash);
-    let client = Client {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        organisation_id,
-        role,
-        secret_hash,
-        external: None,
-        generation: 1,
+impl<'a> Registration<'a> {
+    /// A plain client: it signs nothing.
+    pub const fn new(
+        id: &'a str,
+        role: Role,
+        tax_code: &'a OrganisationTaxCode,
+        name: &'a str,
+        credentials: Credentials<'a>,
+    ) -> Self {
+        Self { id, role, tax_code, name, credentials, keys: &[], demands: Demands { integrity: false, audit: false } }
+    }
+}
+
+/// By which a client authenticates.
+pub enum Credentials<'a> {
+    /// A secret.
+    Secret(&'a str),
+    /// Assertions, signed with its keys. A secret that it has stays.
+    Keys,
+    /// Tokens of another authority.
+    External(External),
+}
+
+/// Registers a client, all or nothing.
+pub fn register(conn: &mut Conn, context: &Context, new: Registration<'_>) -> Result<(), StartError> {
+    let Registration { id, role, tax_code, name, credentials, keys, demands } = new;
+    let (secret_hash, external) = match credentials {
+        Credentials::Secret(plain) => (Some(secret::hash(plain, &context.ids)?), None),
+        Credentials::Keys => (store::live_client(conn, id)?.and_then(|client| client.secret_hash), None),
+        Credentials::External(external) => (None, Some(external)),
     };
+    let organisation_id = organisation(conn, context, tax_code, name)?;
+    let (id, name) = (id.to_owned(), name.to_owned());
+    let client = Client { id, name, organisation_id, role, secret_hash, external, demands, generation: 1 };
     Ok(store::put_client_with_keys(conn, &client, keys, context.now())?)
-}
-
-/// Registers a client whose tokens another authority issues, and its organisation where that is not known.
-pub fn put_external_client(
-    conn: &mut Conn,
-    context: &Context,
-    id: &str,
-    role: Role,
-    tax_code: &OrganisationTaxCode,
-    name: &str,
-    external: External,
-) -> Result<(), StartError> {
-    let organisation_id = organisation(conn, context, tax_code, name)?;
-    let (id, name, external) = (id.to_owned(), name.to_owned(), Some(external));
-    let client = Client { id, name, organisation_id, role, secret_hash: None, external, generation: 1 };
-    Ok(store::put_client(conn, &client, context.now())?)
 }
 
 /// The organisation of a tax code, registered where it is not known.

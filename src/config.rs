@@ -119,15 +119,28 @@ pub struct AddClient {
     #[arg(long, default_value = "(not named)")]
     pub name: String,
     /// File with the client's public keys, a JWK set (RFC 7517), each with `kid` and `alg`: RSA with RS256 or PS256, P-256 with
-    /// ES256. The client then signs assertions (RFC 7523) and gets no secret; one that it has stays. Keys of other names stay.
+    /// ES256. The client then signs assertions (RFC 7523) and gets no secret; one that it has stays. Keys of other names stay. A client of
+    /// another authority signs its messages with them.
     #[arg(long)]
     pub jwks: Option<PathBuf>,
     /// The authority that issues the client's tokens instead of this service, as the file of `--issuers-file` names it.
-    #[arg(long, requires = "subject", conflicts_with = "jwks")]
+    #[arg(long, requires = "subject")]
     pub issuer: Option<String>,
     /// What that authority calls the client: `consumerId` of a PDND voucher, `client_id` of other tokens.
     #[arg(long, requires = "issuer")]
     pub subject: Option<String>,
+    /// What the client's profile demands of its messages beside a token; needs its keys.
+    #[arg(long, value_enum, value_delimiter = ',', requires = "jwks")]
+    pub demands: Vec<Demand>,
+}
+
+/// What a profile can demand of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Demand {
+    /// Requests with an effect are signed with their payload (`Agid-JWT-Signature`, INTEGRITY_REST_02).
+    Integrity,
+    /// Every request says on whose behalf it is (`Agid-JWT-TrackingEvidence`, AUDIT_REST_01 or AUDIT_REST_02).
+    Audit,
 }
 
 /// A key to remove.

@@ -51,6 +51,12 @@ problem_codes! {
     InvalidCursor = "invalid_cursor" 400 "The cursor is not valid" / "Il cursore non è valido";
     /// The token endpoint was asked for something it does not do (RFC 6749, section 5.2).
     InvalidTokenRequest = "invalid_token_request" 400 "The token request is not valid" / "La richiesta di token non è valida";
+    /// The client's profile demands that requests with an effect are signed with their payload (`Agid-JWT-Signature`, INTEGRITY_REST_02), and
+    /// this one is not, or not rightly: `errors` says what is wrong. Nothing was carried out.
+    InvalidSignature = "invalid_signature" 400 "The message is not signed as the client's profile demands" / "Il messaggio non è firmato come richiede il profilo del client";
+    /// The client's profile demands that requests say on whose behalf they are (`Agid-JWT-TrackingEvidence`, AUDIT_REST_01 or AUDIT_REST_02),
+    /// and this one does not, or not rightly: `errors` says what is wrong. Nothing was carried out or shown.
+    InvalidTrackingEvidence = "invalid_tracking_evidence" 400 "The message does not say on whose behalf it is" / "Il messaggio non indica per conto di chi è inviato";
     /// No access token came with the request, or it is expired, forged, revoked or not meant for this service.
     /// Obtain one at `/oauth/token`.
     Unauthenticated = "unauthenticated" 401 "A valid access token is needed" / "È necessario un token di accesso valido";

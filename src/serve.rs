@@ -13,8 +13,10 @@ use crate::config::Settings;
 use crate::db::{self, Conn, Database, migrate};
 use crate::embedded::{self, Durability};
 use crate::exports::Readers;
-use crate::http::{State, finish, limits};
+use crate::http::{State, finish, limits, message};
 use crate::identity::external::Federation;
+use crate::identity::message::Signatories;
+use crate::identity::standing::Known;
 use crate::identity::token::Authority;
 use crate::identity::{self, issuers, keys};
 use crate::ids::Ids;
@@ -151,11 +153,14 @@ pub fn state(url: &str, settings: &Settings, context: Context) -> Result<web::Da
     }
     let federation = Federation::new(trusted, &format!("{public_url}/v1"))?;
     federation.know_clients(identity::store::external_clients(&mut conn)?);
+    let signatories = Signatories::default();
+    signatories.know(identity::store::signatories(&mut conn)?);
     let context = Arc::new(context);
     let database = Database::start(url, settings.sizes()?, Arc::clone(&context))?;
     let imports = Imports::start(url, settings.import_threads, &context)?;
     let readers = Readers::new(url, &context);
-    let state = State::new(database, imports, readers, authority, federation, &public_url, settings.quotas());
+    let state =
+        State::new(database, imports, readers, authority, federation, signatories, &public_url, settings.quotas());
     state.publish(openapi::texts(&public_url));
     Ok(web::Data::new(state))
 }
@@ -170,7 +175,9 @@ fn cors(origins: &[String]) -> Cors {
         .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin))
         .allowed_methods(methods)
         .allow_any_header()
-        .expose_headers(exposed.into_iter().chain(finish::LIMIT_HEADERS.iter().map(HeaderName::as_str)))
+        .expose_headers(
+            exposed.into_iter().chain(message::EXPOSED).chain(finish::LIMIT_HEADERS.iter().map(HeaderName::as_str)),
+        )
         .max_age(3600)
 }
 
@@ -195,8 +202,12 @@ pub fn listen(
     actix_web::rt::spawn(audit::seal::run(state.housekeeping().clone()));
     let federation = state.federation();
     actix_web::rt::spawn(identity::standing::refresh(Arc::clone(federation)));
-    let (authority, database) = (Arc::clone(state.authority()), state.housekeeping().clone());
-    actix_web::rt::spawn(identity::standing::run(authority, Arc::clone(federation), database));
+    let known = Known {
+        authority: Arc::clone(state.authority()),
+        federation: Arc::clone(federation),
+        signatories: Arc::clone(state.signatories()),
+    };
+    actix_web::rt::spawn(identity::standing::run(known, state.housekeeping().clone()));
     let origins = settings.cors_origins.clone();
     let server = HttpServer::new(move || {
         App::new()

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::store::Event;
 
-/// The entry as canonical JSON (RFC 8785): members in the order of their names, nothing between them. What has no value is null.
+/// The entry as canonical JSON (RFC 8785): members in the order of their names, nothing between them. What has no value is null,
+/// but for `tracking`, which is left out.
 pub fn content(event: &Event) -> Vec<u8> {
     let Event {
         id,
@@ -13,6 +14,7 @@ pub fn content(event: &Event) -> Vec<u8> {
         client_id,
         organisation_id,
         purpose,
+        tracking,
         operation,
         request_id,
         kinds,
@@ -21,11 +23,14 @@ pub fn content(event: &Event) -> Vec<u8> {
         versions,
         ..
     } = event;
-    json!({
+    let mut entry = json!({
         "at": at.to_rfc3339_opts(SecondsFormat::Micros, true), "client_id": client_id, "effects": effects, "id": id, "kinds": kinds,
         "operation": operation, "organisation_id": organisation_id, "purpose": purpose, "record_ids": record_ids,
         "request_id": request_id, "versions": versions,
-    })
-    .to_string()
-    .into_bytes()
+    });
+    // Entries from before there was such a thing are what they were.
+    if let (Some(entry), Some(tracking)) = (entry.as_object_mut(), tracking) {
+        entry.insert("tracking".to_owned(), tracking.clone());
+    }
+    entry.to_string().into_bytes()
 }

@@ -90,7 +90,10 @@ pub fn note_request(conn: &mut Conn, caller: &Caller, request: &Request, context
 pub fn note_changes(conn: &mut Conn, changes: &[Changed<'_>], context: &Context) -> Result<(), Fault> {
     let together = |one: &Changed<'_>, other: &Changed<'_>| {
         let (caller, another) = (one.caller, other.caller);
-        one.request == other.request && caller.client_id == another.client_id && caller.purpose() == another.purpose()
+        one.request == other.request
+            && caller.client_id == another.client_id
+            && caller.purpose() == another.purpose()
+            && caller.tracking == another.tracking
     };
     for group in changes.chunk_by(together) {
         store::insert_changes(conn, group, context.now())?;

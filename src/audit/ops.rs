@@ -6,14 +6,15 @@ use uuid::Uuid;
 use super::checkpoint::{self, hex};
 use super::store::{self, Event, Wanted};
 use super::wire::{
-    AuditCheckpoint, AuditConsistency, AuditEvent, AuditKey, AuditProof, AuditedAs, AuditedRecord, CheckpointsQuery,
-    ConsistencyQuery, EventsQuery, ProofQuery,
+    AuditCheckpoint, AuditConsistency, AuditEvent, AuditKey, AuditProof, AuditedAs, AuditedRecord, AuditedUser,
+    CheckpointsQuery, ConsistencyQuery, EventsQuery, ProofQuery,
 };
 use super::{entry, log};
 use crate::batch::Context;
 use crate::db::Conn;
 use crate::db::threads::QueryError;
 use crate::error::{Code, Problem};
+use crate::identity::message::Tracking;
 
 /// Entries on a page at most.
 pub const MOST_EVENTS: i64 = 200;
@@ -61,9 +62,35 @@ pub fn events(conn: &mut Conn, query: &EventsQuery) -> Result<Page<AuditEvent>, 
     let whose = store::pseudonyms(conn, &records)?;
     let shown = found.into_iter().map(|event| {
         let records = records_of(&event, |id| whose.get(&id).cloned());
-        let Event { id, at, client_id, organisation_id, purpose, operation, request_id, effects, position, .. } = event;
+        let Event {
+            id,
+            at,
+            client_id,
+            organisation_id,
+            purpose,
+            tracking,
+            operation,
+            request_id,
+            effects,
+            position,
+            ..
+        } = event;
+        let on_behalf_of =
+            tracking.and_then(|said| serde_json::from_value::<Tracking>(said).ok()).map(AuditedUser::from);
         let action = if effects.is_some() { AuditedAs::Write } else { AuditedAs::Read };
-        AuditEvent { id, at, client_id, organisation_id, purpose, operation, request_id, action, records, position }
+        AuditEvent {
+            id,
+            at,
+            client_id,
+            organisation_id,
+            purpose,
+            on_behalf_of,
+            operation,
+            request_id,
+            action,
+            records,
+            position,
+        }
     });
     Ok((shown.collect(), next))
 }

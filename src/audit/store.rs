@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bytea, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::log::{Hash, Node};
@@ -13,6 +14,11 @@ use crate::db::schema::{audit_checkpoint, audit_node, outcome, participant};
 use crate::db::{Conn, Fault};
 use crate::identity::Caller;
 use crate::kind::Kind;
+
+/// On whose behalf a caller acts, as it is kept.
+fn tracking(caller: &Caller) -> Option<Value> {
+    caller.tracking.as_ref().and_then(|tracking| serde_json::to_value(tracking).ok())
+}
 
 /// Writes one entry.
 pub fn insert(
@@ -24,12 +30,14 @@ pub fn insert(
     at: DateTime<Utc>,
 ) -> Result<(), Fault> {
     diesel::sql_query(
-        "INSERT INTO audit_event (at, client_id, organisation_id, purpose, operation, request_id, kinds, record_ids) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO audit_event (at, client_id, organisation_id, purpose, tracking, operation, request_id, kinds, record_ids) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind::<Timestamptz, _>(at)
     .bind::<Text, _>(&caller.client_id)
     .bind::<SqlUuid, _>(caller.organisation)
     .bind::<Nullable<Text>, _>(caller.purpose())
+    .bind::<Nullable<Jsonb>, _>(tracking(caller))
     .bind::<Text, _>(request.operation.as_ref())
     .bind::<Text, _>(&request.request_id)
     .bind::<Array<Text>, _>(kinds)
@@ -51,14 +59,15 @@ pub fn insert_each(
         shown.iter().map(|entry| of(entry)).collect()
     };
     diesel::sql_query(
-        "INSERT INTO audit_event (at, client_id, organisation_id, purpose, operation, request_id, kinds, record_ids) \
-         SELECT $1, client, organisation, purpose, operation, request, ARRAY[kind], ARRAY[record] \
-         FROM UNNEST($2, $3, $4, $5, $6, $7, $8) AS shown (client, organisation, purpose, operation, request, kind, record)",
+        "INSERT INTO audit_event (at, client_id, organisation_id, purpose, tracking, operation, request_id, kinds, record_ids) \
+         SELECT $1, client, organisation, purpose, tracking, operation, request, ARRAY[kind], ARRAY[record] \
+         FROM UNNEST($2, $3, $4, $5, $6, $7, $8, $9) AS shown (client, organisation, purpose, tracking, operation, request, kind, record)",
     )
     .bind::<Timestamptz, _>(at)
     .bind::<Array<Text>, _>(texts(|(caller, ..)| caller.client_id.clone()))
     .bind::<Array<SqlUuid>, _>(ids(|(caller, ..)| caller.organisation))
     .bind::<Array<Nullable<Text>>, _>(shown.iter().map(|(caller, ..)| caller.purpose()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Jsonb>>, _>(shown.iter().map(|(caller, ..)| tracking(caller)).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(texts(|(_, request, ..)| request.operation.to_string()))
     .bind::<Array<Text>, _>(texts(|(_, request, ..)| request.request_id.clone()))
     .bind::<Array<Text>, _>(texts(|(.., kind, _)| kind.name().to_owned()))
@@ -71,13 +80,14 @@ pub fn insert_each(
 pub fn insert_changes(conn: &mut Conn, changes: &[Changed<'_>], at: DateTime<Utc>) -> Result<(), Fault> {
     let Some(first) = changes.first() else { return Ok(()) };
     diesel::sql_query(
-        "INSERT INTO audit_event (at, client_id, organisation_id, purpose, operation, request_id, kinds, record_ids, effects, versions) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO audit_event (at, client_id, organisation_id, purpose, tracking, operation, request_id, kinds, record_ids, effects, versions) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind::<Timestamptz, _>(at)
     .bind::<Text, _>(&first.caller.client_id)
     .bind::<SqlUuid, _>(first.caller.organisation)
     .bind::<Nullable<Text>, _>(first.caller.purpose())
+    .bind::<Nullable<Jsonb>, _>(tracking(first.caller))
     .bind::<Text, _>(first.request.operation.as_ref())
     .bind::<Text, _>(&first.request.request_id)
     .bind::<Array<Text>, _>(changes.iter().map(|change| change.kind.name()).collect::<Vec<_>>())
@@ -101,6 +111,8 @@ pub struct Event {
     pub organisation_id: Uuid,
     #[diesel(sql_type = Nullable<Text>)]
     pub purpose: Option<String>,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub tracking: Option<Value>,
     #[diesel(sql_type = Text)]
     pub operation: String,
     #[diesel(sql_type = Text)]
@@ -118,7 +130,7 @@ pub struct Event {
     pub position: Option<i64>,
 }
 
-const COLUMNS: &str = "e.id, e.at, e.client_id, e.organisation_id, e.purpose, e.operation, e.request_id, e.kinds, e.record_ids, \
+const COLUMNS: &str = "e.id, e.at, e.client_id, e.organisation_id, e.purpose, e.tracking, e.operation, e.request_id, e.kinds, e.record_ids, \
     e.effects, e.versions, l.position";
 
 /// Carries out what shall be whole or not at all.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::identity::message::Tracking;
 use crate::kind::Kind;
 
 /// Which entries are wanted.
@@ -72,6 +73,26 @@ pub struct AuditedRecord {
     pub version: Option<i64>,
 }
 
+/// On whose behalf a request was, as its client said and signed.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AuditedUser {
+    /// Who, as the client's organisation knows them (`userID`).
+    #[schema(max_length = 100)]
+    pub user: String,
+    /// From where (`userLocation`).
+    #[schema(max_length = 100)]
+    pub location: String,
+    /// How sure the client was that it was them (`LoA`).
+    #[schema(max_length = 100)]
+    pub assurance: String,
+}
+
+impl From<Tracking> for AuditedUser {
+    fn from(Tracking { user, location, assurance, purpose: _ }: Tracking) -> Self {
+        Self { user, location, assurance }
+    }
+}
+
 /// An entry of the audit log: what one request showed or changed at once.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AuditEvent {
@@ -88,6 +109,9 @@ pub struct AuditEvent {
     /// What for (`purposeId` of a PDND voucher), where the request said it.
     #[schema(max_length = 100)]
     pub purpose: Option<String>,
+    /// On whose behalf, where the client's profile has it say so (`Agid-JWT-TrackingEvidence`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<AuditedUser>,
     /// By which operation.
     #[schema(max_length = 100)]
     pub operation: String,

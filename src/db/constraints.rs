@@ -54,6 +54,7 @@ pub const BACKSTOPS: &[&str] = &[
     "participant_dote_ck",
     "partnership_money_ck",
     "partnership_period_ck",
+    "used_assertion_kind_ck",
 ];
 
 /// The problem that a database error amounts to. The database's own words go to the log, never to the client.

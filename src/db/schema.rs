@@ -137,6 +137,8 @@ diesel::table! {
         changed_at -> Timestamptz,
         issuer -> Nullable<Text>,
         subject -> Nullable<Text>,
+        demands_integrity -> Bool,
+        demands_audit -> Bool,
     }
 }
 
@@ -250,6 +252,7 @@ diesel::table! {
         superseded -> Int8,
         skipped -> Int8,
         purpose -> Nullable<Text>,
+        tracking -> Nullable<Jsonb>,
     }
 }
 
@@ -487,10 +490,11 @@ diesel::table! {
 }
 
 diesel::table! {
-    used_assertion (client_id, jti) {
+    used_assertion (client_id, kind, jti) {
         client_id -> Text,
         jti -> Text,
         expires_at -> Timestamptz,
+        kind -> Text,
     }
 }
 

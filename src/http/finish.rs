@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::extract::IfNoneMatch;
 use super::limits::{self, Standing, Subject};
+use super::message::{self, Checked};
 use super::reader::language;
 use super::{State, permit};
 use crate::error::{Code, Problem};
@@ -31,7 +32,7 @@ pub struct RequestId(pub String);
 
 /// Wraps every request.
 pub async fn finish(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
@@ -47,17 +48,30 @@ pub async fn finish(
         Method::GET | Method::HEAD => IfNoneMatch::of(request.headers()).map(Some),
         _ => Ok(None),
     };
+    let mut checked = Checked::default();
     let refused = if standing.is_some_and(|standing| !standing.allowed) {
         Some(Problem::new(Code::TooManyRequests))
     } else {
         oversized(&request).or(known.as_ref().err().cloned())
+    };
+    let caller = request.extensions().get::<Arc<Caller>>().cloned();
+    let refused = match (refused, &state, &caller) {
+        (None, Some(state), Some(caller)) => match message::check(&mut request, state, caller).await {
+            Ok((caller, found)) => {
+                request.extensions_mut().insert(caller);
+                checked = found;
+                None
+            }
+            Err(problem) => Some(problem),
+        },
+        (refused, ..) => refused,
     };
     let mut response = match &refused {
         Some(problem) => request.into_response(HttpResponse::build(problem.status_code()).finish()),
         // Nothing below answers with an error of its own; if something does, it has no request to answer any more.
         None => next.call(request).await?.map_into_boxed_body(),
     };
-    if let Some(problem) = refused.or_else(|| problem_of(&response)) {
+    if let Some(problem) = refused.or_else(|| checked.problem()).or_else(|| problem_of(&response)) {
         let base = state.as_ref().map_or("", |state| state.public_url());
         let body = problem.to_json(base, Some(&id), language);
         let asked = Asked {
@@ -76,6 +90,9 @@ pub async fn finish(
     if let Ok(Some(known)) = &known {
         response = tagged(response, known);
     }
+    if let (Some(state), Some(caller)) = (&state, &caller) {
+        response = message::answer(response, state, caller, &checked);
+    }
     let headers = response.headers_mut();
     if let Some(standing) = standing {
         limit_headers(standing, headers);
@@ -92,7 +109,6 @@ pub async fn finish(
         let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
         headers.insert(header::CONTENT_SECURITY_POLICY, nothing);
     }
-    let caller = response.request().extensions().get::<Arc<Caller>>().cloned();
     let voucher = caller.as_ref().and_then(|caller| caller.voucher.as_ref());
     // The pattern of the path rather than the path: ids are not for the log, and a client may put anything into a URL.
     tracing::info!(

@@ -2,6 +2,7 @@
 //! `tests/it/contract.rs` for every operation.
 
 use actix_web::http::Method;
+use actix_web::http::header::HeaderMap;
 use serde_json::{Map, Value, json};
 
 /// Name, what it says, schema, example.
@@ -51,6 +52,12 @@ fn table() -> [(&'static str, &'static str, Value, Value); 10] {
             json!("no-store"),
         ),
     ]
+}
+
+/// Whether a client states this preference (RFC 7240).
+pub fn prefers(headers: &HeaderMap, preference: &str) -> bool {
+    let stated = headers.get_all("prefer").filter_map(|value| value.to_str().ok());
+    stated.flat_map(|value| value.split(',')).any(|stated| stated.trim().eq_ignore_ascii_case(preference))
 }
 
 /// `components.headers` of the document.

@@ -9,6 +9,7 @@ pub mod filter;
 pub mod finish;
 pub mod headers;
 pub mod limits;
+pub mod message;
 pub mod page;
 pub mod permit;
 pub mod query;
@@ -27,6 +28,7 @@ use crate::exports::Readers;
 use crate::feed::watch::Watch;
 use crate::identity::external::Federation;
 use crate::identity::lockout::Lockout;
+use crate::identity::message::Signatories;
 use crate::identity::token::Authority;
 use crate::imports::worker::Imports;
 
@@ -37,6 +39,7 @@ pub struct State {
     readers: Readers,
     authority: Arc<Authority>,
     federation: Arc<Federation>,
+    signatories: Arc<Signatories>,
     public_url: String,
     meter: Meter,
     feed: Arc<Watch>,
@@ -52,6 +55,7 @@ impl State {
         readers: Readers,
         authority: Authority,
         federation: Federation,
+        signatories: Signatories,
         public_url: impl Into<String>,
         quotas: Quotas,
     ) -> Self {
@@ -61,6 +65,7 @@ impl State {
             readers,
             authority: Arc::new(authority),
             federation: Arc::new(federation),
+            signatories: Arc::new(signatories),
             public_url: public_url.into(),
             meter: Meter::new(quotas),
             feed: Arc::default(),
@@ -87,6 +92,11 @@ impl State {
     /// The other authorities whose tokens are accepted.
     pub(crate) const fn federation(&self) -> &Arc<Federation> {
         &self.federation
+    }
+
+    /// The clients whose messages are signed.
+    pub(crate) const fn signatories(&self) -> &Arc<Signatories> {
+        &self.signatories
     }
 
     /// Where readers of the feed wait.

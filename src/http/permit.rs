@@ -169,7 +169,12 @@ fn state(request: &HttpRequest) -> Result<web::Data<State>, Problem> {
 impl<S: Scope> Described for Permit<S> {
     fn describe(operation: &mut Operation) {
         operation.scope(S::INFO);
-        operation.problems(&[Code::Unauthenticated, Code::InsufficientScope]);
+        operation.problems(&[
+            Code::Unauthenticated,
+            Code::InsufficientScope,
+            Code::InvalidSignature,
+            Code::InvalidTrackingEvidence,
+        ]);
     }
 }
 

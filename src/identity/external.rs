@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use super::issuers::{IssuersError, Profile, Trusted};
 use super::jwk::is_name;
 use super::jwks::{KeySource, NoKey};
+use super::message::Demands;
 use super::numeric_date::NumericDate;
 use super::scopes::SCOPES;
 use super::store::{Client, External};
@@ -76,6 +77,14 @@ struct Claims {
     eservice: Option<String>,
     #[serde(rename = "descriptorId")]
     descriptor: Option<String>,
+    /// Of the evidence that comes with the voucher (AUDIT_REST_02).
+    digest: Option<EvidenceDigest>,
+}
+
+#[derive(Deserialize)]
+struct EvidenceDigest {
+    alg: String,
+    value: String,
 }
 
 /// Why a token is not accepted.
@@ -173,7 +182,7 @@ impl Federation {
         };
         let scopes = ScopeSet::of_role(client.role).and(said.scopes);
         let (client_id, organisation, role) = (client.id.clone(), client.organisation_id, client.role);
-        Ok(Arc::new(Caller { client_id, organisation, role, scopes, voucher: Some(said.voucher) }))
+        Ok(Arc::new(Caller { client_id, organisation, role, scopes, voucher: Some(said.voucher), tracking: None }))
     }
 }
 
@@ -209,16 +218,32 @@ impl Issuer {
         if claims.sub != claims.client_id || !is_name(&claims.sub) || !proper(&claims.jti) || !proper(&claims.purpose) {
             return invalid("the token's subject is not its client, or a name is none");
         }
-        let (subject, scopes) = match self.trusted.profile {
+        let (subject, scopes, demands) = match self.trusted.profile {
             Profile::Pdnd => self.of_voucher(&claims)?,
-            Profile::Oauth => (claims.client_id, claims.scope.as_deref().map_or(ScopeSet::ALL, known)),
+            Profile::Oauth => {
+                (claims.client_id.clone(), claims.scope.as_deref().map_or(ScopeSet::ALL, known), Demands::default())
+            }
         };
         // It goes into the log where it is not known.
         if !is_name(&subject) {
             return invalid("the token's client has no proper name");
         }
-        let external = External { issuer: claims.iss, subject };
-        Ok(Said { external, scopes, voucher: Voucher { purpose: claims.purpose, jti: claims.jti } })
+        let digest = match &claims.digest {
+            None => None,
+            Some(EvidenceDigest { alg, value }) => match Voucher::evidence_digest(alg, value) {
+                None => return invalid("the voucher's digest is none"),
+                digest => digest,
+            },
+        };
+        let voucher = Voucher {
+            purpose: claims.purpose,
+            jti: claims.jti,
+            names: vec![claims.client_id, subject.clone()],
+            audience: self.audience.clone(),
+            demands,
+            digest,
+        };
+        Ok(Said { external: External { issuer: claims.iss, subject }, scopes, voucher })
     }
 
     /// PDND writes several audiences into one string, with commas between them.
@@ -232,7 +257,7 @@ impl Issuer {
     }
 
     /// Whose a voucher is, and what it is good for: it has to be for one of the e-services that this API is.
-    fn of_voucher(&self, claims: &Claims) -> Result<(String, ScopeSet), Refusal> {
+    fn of_voucher(&self, claims: &Claims) -> Result<(String, ScopeSet, Demands), Refusal> {
         let invalid = |why| Err(Refusal::Invalid(why));
         let (Some(consumer), Some(_), Some(_), Some(_)) = (&claims.consumer, &claims.purpose, &claims.jti, &claims.nbf)
         else {
@@ -244,7 +269,8 @@ impl Issuer {
                 && claims.descriptor.as_ref().is_some_and(|version| service.descriptor_ids.contains(version))
         });
         let Some(service) = service else { return invalid("the voucher is for another e-service") };
-        Ok((consumer.clone(), service.scopes.as_deref().map_or(ScopeSet::ALL, known)))
+        let demands = Demands { integrity: service.integrity, audit: service.audit };
+        Ok((consumer.clone(), service.scopes.as_deref().map_or(ScopeSet::ALL, known), demands))
     }
 }
 

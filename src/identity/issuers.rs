@@ -95,6 +95,12 @@ pub struct EService {
     pub producer_id: String,
     /// Scopes that its vouchers are good for, separated by blanks; all of the client's role where it is not given.
     pub scopes: Option<String>,
+    /// Whether requests with an effect are signed (INTEGRITY_REST_02), whatever the client's own profile says.
+    #[serde(default)]
+    pub integrity: bool,
+    /// Whether requests say on whose behalf they are (AUDIT_REST_01 or AUDIT_REST_02), whatever the client's own profile says.
+    #[serde(default)]
+    pub audit: bool,
 }
 
 /// What is wrong with the file.

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::assertion::{self, ASSERTION_TYPE};
 use super::metadata::{AuthorizationServer, ProtectedResource};
-use super::store::Client;
+use super::store::{Client, Use};
 use super::token::LIFETIME_SECONDS;
 use super::{Caller, ScopeSet, jwk, metadata, secret, store};
 use crate::error::{Code, Problem};
@@ -262,7 +262,8 @@ async fn by_assertion(public: &Public, id: Option<&str>, assertion: String) -> R
             let Some((client, key)) = found else { return Ok(None) };
             let accepted = assertion::verify(&assertion, &client.id, &key, &audiences, context.now());
             let Some(accepted) = accepted else { return Ok(None) };
-            Ok(store::use_assertion(conn, &client.id, &accepted)?.then_some(client))
+            let fresh = store::use_once(conn, &client.id, Use::Assertion, &accepted.jti, accepted.expires)?;
+            Ok(fresh.then_some(client))
         })
         .await?;
     client.ok_or_else(invalid_client)
@@ -322,8 +323,14 @@ async fn obtain(
         _ => allowed,
     };
     let generation = client.generation;
-    let caller =
-        Caller { client_id: client.id, organisation: client.organisation_id, role: client.role, scopes, voucher: None };
+    let caller = Caller {
+        client_id: client.id,
+        organisation: client.organisation_id,
+        role: client.role,
+        scopes,
+        voucher: None,
+        tracking: None,
+    };
     let context = public.database().context();
     let now = context.now();
     let access_token = public

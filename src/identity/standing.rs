@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::external::Federation;
+use super::message::Signatories;
 use super::token::Authority;
 use super::{keys, store};
 use crate::db::{Conn, Database};
@@ -13,16 +14,26 @@ use crate::vault;
 /// How often it is looked up.
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// Whoever has to know.
+pub struct Known {
+    /// What verifies our own tokens.
+    pub authority: Arc<Authority>,
+    /// What verifies those of others.
+    pub federation: Arc<Federation>,
+    /// What verifies messages.
+    pub signatories: Arc<Signatories>,
+}
+
 /// Looks it up until the service stops.
-pub async fn run(authority: Arc<Authority>, federation: Arc<Federation>, database: Database) {
+pub async fn run(Known { authority, federation, signatories }: Known, database: Database) {
     let mut known: Vec<String> = Vec::new();
     loop {
         tokio::time::sleep(PERIOD).await;
         let known_now = |conn: &mut Conn, _: &_| {
-            let clients = (store::generations(conn)?, store::external_clients(conn)?);
+            let clients = (store::generations(conn)?, store::external_clients(conn)?, store::signatories(conn)?);
             Ok((clients, store::signing_keys(conn)?, vault::store::keys(conn)?))
         };
-        let ((generations, clients), kept, sealing) = match database.query(known_now).await {
+        let ((generations, clients, signing), kept, sealing) = match database.query(known_now).await {
             Ok(found) => found,
             Err(problem) => {
                 tracing::warn!(%problem, "could not look up which clients were revoked");
@@ -31,6 +42,7 @@ pub async fn run(authority: Arc<Authority>, federation: Arc<Federation>, databas
         };
         authority.know_generations(generations);
         federation.know_clients(clients);
+        signatories.know(signing);
         if let Err(error) = database.context().vault.know(&sealing) {
             tracing::error!(%error, "the keys in the database that seal personal data cannot be used");
         }

@@ -1,13 +1,15 @@
 //! Clients and signing keys in the database.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
 use uuid::Uuid;
 
 use super::Role;
-use super::assertion::Accepted;
 use super::jwk::{KeyAlgorithm, PublicKey};
+use super::message::{Demands, Signatory};
 use super::token::LIFETIME_SECONDS;
 use crate::db::schema::{client, client_key, signing_key, used_assertion, vault_check};
 use crate::db::{Conn, Fault};
@@ -27,6 +29,8 @@ pub struct Client {
     pub secret_hash: Option<String>,
     /// Where another authority issues its tokens: then it obtains none here.
     pub external: Option<External>,
+    /// What its profile demands of its messages.
+    pub demands: Demands,
     /// Ends when it is revoked or changed, and its tokens with it. The database counts.
     pub generation: i64,
 }
@@ -50,14 +54,28 @@ struct Row {
     secret_hash: Option<String>,
     issuer: Option<String>,
     subject: Option<String>,
+    demands_integrity: bool,
+    demands_audit: bool,
     generation: i64,
 }
 
 fn of_row(row: Row) -> Result<Client, Fault> {
-    let Row { id, name, organisation_id, role, secret_hash, issuer, subject, generation } = row;
+    let Row {
+        id,
+        name,
+        organisation_id,
+        role,
+        secret_hash,
+        issuer,
+        subject,
+        demands_integrity,
+        demands_audit,
+        generation,
+    } = row;
     let role = Role::parse(&role).map_err(|error| Fault::DeserializationError(Box::new(error)))?;
     let external = issuer.zip(subject).map(|(issuer, subject)| External { issuer, subject });
-    Ok(Client { id, name, organisation_id, role, secret_hash, external, generation })
+    let demands = Demands { integrity: demands_integrity, audit: demands_audit };
+    Ok(Client { id, name, organisation_id, role, secret_hash, external, demands, generation })
 }
 
 /// A key that signs tokens, will or did, as it is kept.
@@ -91,6 +109,8 @@ pub fn put_client(conn: &mut Conn, new: &Client, now: DateTime<Utc>) -> Result<(
     let external = (
         client::issuer.eq(new.external.as_ref().map(|external| &external.issuer)),
         client::subject.eq(new.external.as_ref().map(|external| &external.subject)),
+        client::demands_integrity.eq(new.demands.integrity),
+        client::demands_audit.eq(new.demands.audit),
     );
     diesel::insert_into(client::table)
         .values((
@@ -113,6 +133,36 @@ pub fn put_client(conn: &mut Conn, new: &Client, now: DateTime<Utc>) -> Result<(
         ))
         .execute(conn)
         .map(drop)
+}
+
+/// The clients whose messages are signed, or may have to be: those whose profile demands it, and those of other authorities, whose
+/// e-services may. With the keys that they have here.
+pub fn signatories(conn: &mut Conn) -> Result<HashMap<String, Signatory>, Fault> {
+    type Key = (Option<String>, Option<String>, Option<serde_json::Value>);
+    let rows: Vec<(String, bool, bool, Key)> = client::table
+        .left_join(client_key::table.on(client_key::client_id.eq(client::id)))
+        .filter(client::revoked_at.is_null())
+        .filter(client::demands_integrity.or(client::demands_audit).or(client::issuer.is_not_null()))
+        .order(client::id)
+        .select((
+            client::id,
+            client::demands_integrity,
+            client::demands_audit,
+            (client_key::kid.nullable(), client_key::algorithm.nullable(), client_key::jwk.nullable()),
+        ))
+        .load(conn)?;
+    let mut found = HashMap::new();
+    for one in rows.chunk_by(|(id, ..), (other, ..)| id == other) {
+        let Some((id, integrity, audit, _)) = one.first() else { continue };
+        let key = |(kid, algorithm, jwk): &Key| {
+            let algorithm = KeyAlgorithm::parse(algorithm.as_deref()?).ok()?;
+            Some(PublicKey { kid: kid.clone()?, algorithm, jwk: jwk.clone()? })
+        };
+        let keys: Vec<PublicKey> = one.iter().filter_map(|(.., kept)| key(kept)).collect();
+        let demands = Demands { integrity: *integrity, audit: *audit };
+        found.insert(id.clone(), Signatory::new(demands, &keys));
+    }
+    Ok(found)
 }
 
 /// A client that may still obtain tokens, with its key of that name.
@@ -163,13 +213,35 @@ pub fn remove_client_key(conn: &mut Conn, client_id: &str, kid: &str) -> Result<
     diesel::delete(client_key::table.find((client_id, kid))).execute(conn).map(|removed| removed > 0)
 }
 
-/// Notes that an assertion was used; `false` where it was used before.
-pub fn use_assertion(conn: &mut Conn, client_id: &str, accepted: &Accepted) -> Result<bool, Fault> {
+/// What a client signs that is good once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// An assertion, by which it obtains a token.
+    Assertion,
+    /// A message.
+    Signature,
+    /// On whose behalf a message is.
+    Evidence,
+}
+
+impl Use {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Assertion => "assertion",
+            Self::Signature => "signature",
+            Self::Evidence => "evidence",
+        }
+    }
+}
+
+/// Notes that something a client signed was used; `false` where it was used before.
+pub fn use_once(conn: &mut Conn, client_id: &str, kind: Use, jti: &str, expires: DateTime<Utc>) -> Result<bool, Fault> {
     diesel::insert_into(used_assertion::table)
         .values((
             used_assertion::client_id.eq(client_id),
-            used_assertion::jti.eq(&accepted.jti),
-            used_assertion::expires_at.eq(accepted.expires),
+            used_assertion::kind.eq(kind.name()),
+            used_assertion::jti.eq(jti),
+            used_assertion::expires_at.eq(expires),
         ))
         .on_conflict_do_nothing()
         .execute(conn)

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::message::AnswerClaims;
 use super::{Caller, Role, ScopeSet};
 
 /// How long a token is valid, in seconds.
@@ -107,6 +108,11 @@ pub enum TokenError {
     Revoked,
 }
 
+fn sign(key: &SigningKey, typ: &str, claims: &impl Serialize) -> Option<String> {
+    let header = Header { typ: Some(typ.to_owned()), kid: Some(key.kid.clone()), ..Header::new(Algorithm::ES256) };
+    jsonwebtoken::encode(&header, claims, &key.encoding).ok()
+}
+
 impl Authority {
     /// Tokens of this issuer for this audience. Keys come the latest first.
     pub fn new(issuer: &str, keys: Vec<SigningKey>) -> Self {
@@ -175,9 +181,12 @@ impl Authority {
             organisation_id: caller.organisation,
             client_generation: generation,
         };
-        let header =
-            Header { typ: Some("at+jwt".to_owned()), kid: Some(key.kid.clone()), ..Header::new(Algorithm::ES256) };
-        jsonwebtoken::encode(&header, &claims, &key.encoding).ok()
+        sign(&key, "at+jwt", &claims)
+    }
+
+    /// Signs an answer with the key that signs tokens. It is none: `typ` tells them apart.
+    pub fn sign_answer(&self, claims: &AnswerClaims<'_>, now: DateTime<Utc>) -> Option<String> {
+        self.signing(now).and_then(|key| sign(&key, "JWT", claims))
     }
 
     /// The caller of a token. A token that was verified before is recognised by its digest, until it expires.
@@ -208,6 +217,7 @@ impl Authority {
             role: claims.role,
             scopes,
             voucher: None,
+            tracking: None,
         });
         let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED {

@@ -152,10 +152,7 @@ impl FromRequest for Upload {
                     ),
                 ));
             };
-            let preferences = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
-            let respond_async = preferences
-                .flat_map(|value| value.split(','))
-                .any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"));
+            let respond_async = headers::prefers(request.headers(), "respond-async");
             Ok(Self { payload, encoding, respond_async })
         })
     }

@@ -71,6 +71,7 @@ impl Sent {
             organisation_id: self.caller.organisation,
             scopes: self.caller.scopes.to_list(),
             purpose: self.caller.purpose().map(str::to_owned),
+            tracking: self.caller.tracking.as_ref().and_then(|tracking| serde_json::to_value(tracking).ok()),
             mode: self.options.mode.as_str().to_owned(),
             dry_run: self.options.dry_run,
             wait_days: self.options.wait_days,

@@ -212,9 +212,10 @@ pub fn sender(conn: &mut Conn, import: &Import) -> Result<Option<Arc<Caller>>, F
     Ok(client.filter(|client| client.organisation_id == import.organisation_id).map(|client| {
         let within = ScopeSet::of_role(client.role);
         let scopes = ScopeSet::grant(&import.scopes, within).unwrap_or_default();
-        let voucher = import.purpose.clone().map(|purpose| Voucher { purpose: Some(purpose), jti: None });
+        let voucher = import.purpose.clone().map(|purpose| Voucher { purpose: Some(purpose), ..Voucher::default() });
+        let tracking = import.tracking.clone().and_then(|said| serde_json::from_value(said).ok());
         let (client_id, organisation, role) = (client.id, client.organisation_id, client.role);
-        Arc::new(Caller { client_id, organisation, role, scopes, voucher })
+        Arc::new(Caller { client_id, organisation, role, scopes, voucher, tracking })
     }))
 }
 

@@ -7,7 +7,7 @@ mod world;
 
 use pusher::Pusher;
 
-use crate::admin;
+use crate::admin::{self, Credentials, Registration};
 use crate::batch::Context;
 use crate::db;
 use crate::identifiers::synthetic;
@@ -88,7 +88,9 @@ pub fn load(url: &str, context: &Context) -> Result<(), StartError> {
     let mut ids = Vec::with_capacity(CLIENTS.len());
     for client in CLIENTS {
         let tax_code = synthetic::organisation(client.serial, 15);
-        admin::put_client(pusher.conn(), &told, client.id, client.role, &tax_code, client.organisation, SECRET)?;
+        let secret = Credentials::Secret(SECRET);
+        let new = Registration::new(client.id, client.role, &tax_code, client.organisation, secret);
+        admin::register(pusher.conn(), &told, new)?;
         ids.push(admin::organisation(pusher.conn(), &told, &tax_code, client.organisation)?);
     }
     let [first, second, region, dote, _] = ids[..] else { return Err("the demo has five clients".into()) };

@@ -25,7 +25,14 @@ pub struct Pusher<'a> {
 
 /// An organisation's client.
 pub fn caller(id: &str, organisation: Uuid, role: Role) -> Arc<Caller> {
-    Arc::new(Caller { client_id: id.to_owned(), organisation, role, scopes: ScopeSet::of_role(role), voucher: None })
+    Arc::new(Caller {
+        client_id: id.to_owned(),
+        organisation,
+        role,
+        scopes: ScopeSet::of_role(role),
+        voucher: None,
+        tracking: None,
+    })
 }
 
 /// A record to write.

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
 use jsonwebtoken::{Algorithm, EncodingKey, encode};
-use ricolloca::admin;
+use ricolloca::admin::{self, Credentials, Registration};
 use ricolloca::identifiers::synthetic;
 use ricolloca::identity::store::External;
 use ricolloca::identity::{Role, issuers};
@@ -51,7 +51,8 @@ impl Known {
         let external = External { issuer: NAME.to_owned(), subject: subject.to_owned() };
         let context = context(self.service.clock.clone());
         let mut conn = self.service.database.connect();
-        admin::put_external_client(&mut conn, &context, id, role, &tax_code, id, external).unwrap();
+        let new = Registration::new(id, role, &tax_code, id, Credentials::External(external));
+        admin::register(&mut conn, &context, new).unwrap();
     }
 
     fn status(&self, claims: &Value) -> u16 {

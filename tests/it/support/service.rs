@@ -3,14 +3,15 @@
 use std::sync::mpsc;
 
 use clap::Parser as _;
+use ricolloca::admin::{self, Credentials, Registration};
 use ricolloca::batch::Context;
 use ricolloca::clock::Clock;
 use ricolloca::config::Cli;
 use ricolloca::identifiers::synthetic;
 use ricolloca::identity::Role;
 use ricolloca::ids::Ids;
+use ricolloca::serve;
 use ricolloca::vault::Vault;
-use ricolloca::{admin, serve};
 use serde_json::{Value, json};
 
 use super::http::{self, Answer};
@@ -49,7 +50,8 @@ impl Service {
         for (number, (id, role)) in CLIENTS.iter().enumerate() {
             let tax_code = synthetic::organisation(1_000_001 + u32::try_from(number).unwrap(), 15);
             let mut conn = database.connect();
-            admin::put_client(&mut conn, &context(clock.clone()), id, *role, &tax_code, id, "secret").unwrap();
+            let new = Registration::new(id, *role, &tax_code, id, Credentials::Secret("secret"));
+            admin::register(&mut conn, &context(clock.clone()), new).unwrap();
         }
         database
     }

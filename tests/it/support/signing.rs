@@ -5,7 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use p256::elliptic_curve::sec1::ToEncodedPoint as _;
 use p256::pkcs8::EncodePrivateKey as _;
-use ricolloca::admin;
+use ricolloca::admin::{self, Credentials, Registration};
 use ricolloca::clock::Clock;
 use ricolloca::identifiers::synthetic;
 use ricolloca::identity::Role;
@@ -44,8 +44,8 @@ pub fn register(service: &Service, id: &str, keys: &[Value]) {
     let keys: Vec<PublicKey> = read_keys(&json!({"keys": keys}).to_string()).unwrap();
     let tax_code = synthetic::organisation(1_000_001, 15);
     let mut conn = service.database.connect();
-    admin::put_signing_client(&mut conn, &context(service.clock.clone()), id, Role::Operator, &tax_code, id, &keys)
-        .unwrap();
+    let new = Registration { keys: &keys, ..Registration::new(id, Role::Operator, &tax_code, id, Credentials::Keys) };
+    admin::register(&mut conn, &context(service.clock.clone()), new).unwrap();
 }
 
 /// The claims of the client `signer`, right for a minute.
