@@ -35,6 +35,7 @@ mod imports_large;
 mod imports_random;
 mod lists;
 mod members;
+mod message_security;
 mod mirror;
 mod openapi;
 mod organisations;

@@ -91,6 +91,9 @@ fn produce() -> Vec<(Code, Answer)> {
         Code::AllocationExceeded,
         world.region.post(&format!("/v1/partnerships/{}/decision", poor.id), decision),
     ));
+    let (unsigned, unexplained) = crate::message_security::without_a_signature_and_without_evidence(&world.service);
+    found.push((Code::InvalidSignature, unsigned));
+    found.push((Code::InvalidTrackingEvidence, unexplained));
     found.push((Code::IdempotencyInProgress, while_in_progress(&world)));
     found.push((Code::TooManyRequests, over_the_quota()));
     found.push((Code::Unavailable, while_the_database_is_out_of_reach(&world)));
