@@ -270,6 +270,7 @@ fn caller(organisation: Uuid) -> Arc<Caller> {
         organisation,
         role: Role::Operator,
         scopes,
+        generation: 1,
         voucher: None,
         tracking: None,
     })

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::db::threads::Sizes;
 use crate::http::limits::Quotas;
+use crate::http::peer::Network;
 use crate::pull::Pull;
 use crate::push::Push;
 
@@ -254,9 +255,21 @@ pub struct Settings {
     /// File with the other authorities whose tokens are accepted, PDND say (`docs/operations.md`).
     #[arg(long, env = "RICOLLOCA_ISSUERS_FILE", global = true)]
     pub issuers_file: Option<PathBuf>,
+    /// Proxies in front of the service, addresses or networks, separated by commas: they are believed when they say in `X-Forwarded-For`
+    /// where a request comes from. Without them everybody behind a proxy shares its quota and its failures.
+    #[arg(long, env = "RICOLLOCA_TRUSTED_PROXIES", value_delimiter = ',', global = true)]
+    pub trusted_proxies: Vec<Network>,
+    /// Connections that each HTTP thread holds at the same time; those that come on top wait to be accepted.
+    #[arg(long, env = "RICOLLOCA_CONNECTIONS", default_value_t = 2048, value_parser = connections, global = true)]
+    pub connections: usize,
     /// Seconds that requests in progress are given when the service stops.
     #[arg(long, env = "RICOLLOCA_SHUTDOWN_SECONDS", default_value_t = 20, global = true)]
     pub shutdown_seconds: u64,
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=100_000).contains(number));
+    number.ok_or_else(|| "1 to 100,000 connections".to_owned())
 }
 
 /// Scheme, host and port, and nothing else. A list of all origins is no list.

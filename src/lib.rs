@@ -24,6 +24,7 @@
 //! | [`vault`] | personal data at rest |
 //! | [`embedded`] | the private PostgreSQL of a first run |
 //! | [`seed`] | demo data, which goes through the rules like everything else |
+//! | [`places`] | what is few, shared fairly |
 //! | [`clock`], [`ids`] | time and randomness, which are arguments everywhere |
 //!
 //! A slice depends only on slices before it in the order of [`kind::Kind`].
@@ -59,6 +60,7 @@ pub mod organisations;
 pub mod outcomes;
 pub mod participants;
 pub mod partnerships;
+pub mod places;
 pub mod pull;
 pub mod push;
 pub mod reconciliations;

@@ -159,8 +159,17 @@ pub fn state(url: &str, settings: &Settings, context: Context) -> Result<web::Da
     let database = Database::start(url, settings.sizes()?, Arc::clone(&context))?;
     let imports = Imports::start(url, settings.import_threads, &context)?;
     let readers = Readers::new(url, &context);
-    let state =
-        State::new(database, imports, readers, authority, federation, signatories, &public_url, settings.quotas());
+    let state = State::new(
+        database,
+        imports,
+        readers,
+        authority,
+        federation,
+        signatories,
+        &public_url,
+        settings.trusted_proxies.clone(),
+        settings.quotas(),
+    );
     state.publish(openapi::texts(&public_url));
     Ok(web::Data::new(state))
 }
@@ -219,6 +228,7 @@ pub fn listen(
             .default_service(web::to(finish::nothing_here))
     })
     .workers(settings.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)))
+    .max_connections(settings.connections)
     .keep_alive(Duration::from_secs(75))
     .client_request_timeout(Duration::from_secs(10))
     .client_disconnect_timeout(Duration::from_secs(5))

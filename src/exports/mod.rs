@@ -11,56 +11,51 @@ pub mod scan;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
+use uuid::Uuid;
 
 use crate::batch::Context;
 use crate::db::session::{Reach, Session};
 use crate::error::{Code, Problem};
+use crate::places::Places;
 use crate::text;
 
 /// Exports and reconciliations at the same time: each holds a connection and a snapshot.
 pub const MOST: usize = 4;
+
+/// Those of one organisation: one is always left for the others.
+const OF_ONE: usize = MOST - 1;
 
 /// The way to the threads that read for long. Cloning is cheap.
 #[derive(Clone)]
 pub struct Readers {
     url: Arc<str>,
     context: Arc<Context>,
-    running: Arc<AtomicUsize>,
-}
-
-/// A place among those that read; given back when dropped.
-struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
+    places: Places,
 }
 
 impl Readers {
     /// For a database.
     pub fn new(url: &str, context: &Arc<Context>) -> Self {
-        Self { url: url.into(), context: Arc::clone(context), running: Arc::default() }
+        Self { url: url.into(), context: Arc::clone(context), places: Places::new(MOST, OF_ONE) }
     }
 
-    /// Has a thread of its own read what is within reach, with a connection of its own.
+    /// Has a thread of its own read what is within reach, with a connection of its own, for an organisation.
     pub fn start(
         &self,
         reach: Reach,
+        organisation: Uuid,
         read: impl FnOnce(Result<&mut Session, Problem>, &Opener) + Send + 'static,
     ) -> Result<(), Problem> {
-        let place = Place(Arc::clone(&self.running));
-        if self.running.fetch_add(1, Ordering::SeqCst) >= MOST {
-            drop(place);
-            return Err(Problem::because(
+        let place = self.places.take(organisation).ok_or_else(|| {
+            Problem::because(
                 Code::Unavailable,
                 text!(
-                    "{MOST} exports are running already: come again later."
-                        / "Sono già in corso {MOST} esportazioni: riprovare più tardi."
+                    "{MOST} exports are running already, or {OF_ONE} of the organisation: come again later."
+                        / "Sono già in corso {MOST} esportazioni, o {OF_ONE} del soggetto: riprovare più tardi."
                 ),
-            ));
-        }
+            )
+        })?;
         let opener = Opener { url: Arc::clone(&self.url), reach, context: Arc::clone(&self.context) };
         let thread = std::thread::Builder::new().name("export".to_owned()).spawn(move || {
             let _place = place;

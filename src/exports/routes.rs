@@ -201,7 +201,8 @@ async fn run<R: Exposed>(permit: Permit<R::Read>, asked: Export<R>) -> Result<Ex
     let asked = Asked::<R> { filter, from, form, packing, columns, caller: Arc::clone(permit.caller()), reading };
     let (writer, body) = pipe();
     let (begun, answer) = oneshot::channel();
-    permit.readers().start(Reach::of(permit.caller().sight()), move |session, opener| match session {
+    let caller = permit.caller();
+    permit.readers().start(Reach::of(caller.sight()), caller.organisation, move |session, opener| match session {
         Ok(session) => export(session, opener, &asked, writer, begun),
         Err(problem) => drop(begun.send(Err(problem))),
     })?;

@@ -6,7 +6,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::ops;
 use super::wire::{Change, Changes, ChangesEnd, ChangesQuery};
@@ -96,10 +96,12 @@ async fn changes(
     let mut query = query.0;
     let patience = u64::try_from(query.wait.unwrap_or_default()).unwrap_or_default();
     let until = Instant::now() + Duration::from_secs(patience);
-    // Before the first look, so that nothing falls between looking and waiting.
-    let mut news = (patience > 0).then(|| permit.feed().wait());
+    let organisation = permit.caller().organisation;
+    // Before the first look, so that nothing falls between looking and waiting. Where too many wait, the answer is what there is.
+    let mut place = if patience > 0 { permit.feed().wait(organisation) } else { None };
+    let mut pause = Duration::ZERO;
     loop {
-        if let Some(news) = &mut news {
+        if let Some((news, _)) = &mut place {
             news.borrow_and_update();
         }
         let (caller, asked) = (permit.caller().clone(), query.clone());
@@ -109,12 +111,16 @@ async fn changes(
             .query(move |conn, context| ops::page(conn, &asked, &caller, feed_sources(), &reading, context))
             .await?;
         let over = Instant::now() >= until || !page.items.is_empty() || page.has_more;
-        if let (false, Some(news)) = (over, &mut news) {
+        if let (false, Some((news, _))) = (over, &mut place) {
             query.cursor = Some(page.next);
             // Whether there is news or no more time: one more look. That nobody tells of news any more ends the waiting, too.
             if matches!(timeout_at(until, news.changed()).await, Ok(Err(_))) {
                 return Err(Problem::new(Code::Unavailable));
             }
+            // What others commit is nothing to this reader, as it seems: it looks less often.
+            sleep_until(until.min(Instant::now() + pause)).await;
+            pause = (pause + Duration::from_millis(100)).min(Duration::from_secs(1));
+            permit.check_standing()?;
             continue;
         }
         return Ok(ChangesPage { page, lines: reader.wants_lines });

@@ -4,31 +4,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use uuid::Uuid;
 
 use super::store;
 use crate::db::Database;
+use crate::places::{Place, Places};
 
 /// How often the log is looked at while somebody waits: what a waiting reader's news is late by, at most.
 const PERIOD: Duration = Duration::from_millis(100);
+
+/// Readers that wait at the same time, and those of one organisation: each looks at its page whenever anybody has committed something.
+const WAITING: usize = 512;
+const WAITING_OF_ONE: usize = 16;
 
 /// Where readers wait.
 pub struct Watch {
     position: watch::Sender<i64>,
     someone: Notify,
+    places: Places,
 }
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { position: watch::Sender::new(0), someone: Notify::new() }
+        Self { position: watch::Sender::new(0), someone: Notify::new(), places: Places::new(WAITING, WAITING_OF_ONE) }
     }
 }
 
 impl Watch {
-    /// A place to wait at: it changes whenever something was committed.
-    pub fn wait(&self) -> watch::Receiver<i64> {
+    /// A place to wait at, where there is one for the organisation: it changes whenever something was committed.
+    pub fn wait(&self, organisation: Uuid) -> Option<(watch::Receiver<i64>, Place)> {
+        let place = self.places.take(organisation)?;
         let receiver = self.position.subscribe();
         self.someone.notify_one();
-        receiver
+        Some((receiver, place))
     }
 }
 

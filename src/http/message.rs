@@ -16,6 +16,7 @@ use futures_util::{StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 
 use super::State;
+use super::finish::routed;
 use super::headers::prefers;
 use crate::error::{Code, Problem, Violation};
 use crate::identity::message::{AnswerClaims, Demands, Expected, Flaw, Once, digests};
@@ -82,7 +83,7 @@ pub async fn check(
     let own = signatory.as_ref().map_or_else(Demands::default, |signatory| signatory.demands);
     let demands = own.or(voucher.map_or_else(Demands::default, |voucher| voucher.demands));
     // Whoever asks for the documents, or for a token, sends no message.
-    if demands.is_none() || !request.path().starts_with("/v1/") {
+    if demands.is_none() || !routed(request).starts_with("/v1/") {
         return Ok((Arc::clone(caller), Checked::default()));
     }
     let unknown = message::Signatory::default();

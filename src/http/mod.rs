@@ -11,6 +11,7 @@ pub mod headers;
 pub mod limits;
 pub mod message;
 pub mod page;
+pub mod peer;
 pub mod permit;
 pub mod query;
 pub mod reader;
@@ -22,10 +23,12 @@ pub mod stream;
 use std::sync::Arc;
 
 use limits::{Meter, Quotas};
+use peer::Network;
 
 use crate::db::Database;
 use crate::exports::Readers;
 use crate::feed::watch::Watch;
+use crate::identity::Caller;
 use crate::identity::external::Federation;
 use crate::identity::lockout::Lockout;
 use crate::identity::message::Signatories;
@@ -41,6 +44,7 @@ pub struct State {
     federation: Arc<Federation>,
     signatories: Arc<Signatories>,
     public_url: String,
+    proxies: Vec<Network>,
     meter: Meter,
     feed: Arc<Watch>,
     lockout: Lockout,
@@ -49,6 +53,7 @@ pub struct State {
 
 impl State {
     /// The state of a service that is known to the world by `public_url`.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of its own, and they are put together in one place")]
     pub fn new(
         database: Database,
         imports: Imports,
@@ -57,6 +62,7 @@ impl State {
         federation: Federation,
         signatories: Signatories,
         public_url: impl Into<String>,
+        proxies: Vec<Network>,
         quotas: Quotas,
     ) -> Self {
         Self {
@@ -67,11 +73,17 @@ impl State {
             federation: Arc::new(federation),
             signatories: Arc::new(signatories),
             public_url: public_url.into(),
+            proxies,
             meter: Meter::new(quotas),
             feed: Arc::default(),
             lockout: Lockout::default(),
             documents: std::sync::OnceLock::new(),
         }
+    }
+
+    /// The proxies that are believed when they say whom they speak for.
+    pub fn proxies(&self) -> &[Network] {
+        &self.proxies
     }
 
     /// The service's public URL, without a slash at the end.
@@ -92,6 +104,14 @@ impl State {
     /// The other authorities whose tokens are accepted.
     pub(crate) const fn federation(&self) -> &Arc<Federation> {
         &self.federation
+    }
+
+    /// Whether a caller's client is still what its token said. A second or two old, as everything that is known of clients.
+    pub(crate) fn is_current(&self, caller: &Caller) -> bool {
+        match &caller.voucher {
+            None => self.authority.is_current(caller),
+            Some(_) => self.federation.knows(&caller.client_id),
+        }
     }
 
     /// The clients whose messages are signed.

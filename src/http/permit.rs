@@ -69,6 +69,11 @@ impl<S: Scope> Permit<S> {
         &self.state.readers
     }
 
+    /// Refuses a caller whose client was revoked or changed since the request began, where that takes long.
+    pub fn check_standing(&self) -> Result<(), Problem> {
+        if self.state.is_current(&self.caller) { Ok(()) } else { Err(Problem::new(Code::Unauthenticated)) }
+    }
+
     /// Where readers of the feed wait.
     pub fn feed(&self) -> &Watch {
         self.state.feed()

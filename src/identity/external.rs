@@ -139,6 +139,11 @@ impl Federation {
         *self.clients.write().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
+    /// Whether a client of this id is known still.
+    pub fn knows(&self, client_id: &str) -> bool {
+        self.clients.read().unwrap_or_else(PoisonError::into_inner).values().any(|client| client.id == client_id)
+    }
+
     /// Fetches keys where it is time to.
     pub async fn refresh(&self) {
         for issuer in &self.issuers {
@@ -182,7 +187,15 @@ impl Federation {
         };
         let scopes = ScopeSet::of_role(client.role).and(said.scopes);
         let (client_id, organisation, role) = (client.id.clone(), client.organisation_id, client.role);
-        Ok(Arc::new(Caller { client_id, organisation, role, scopes, voucher: Some(said.voucher), tracking: None }))
+        Ok(Arc::new(Caller {
+            client_id,
+            organisation,
+            role,
+            scopes,
+            generation: client.generation,
+            voucher: Some(said.voucher),
+            tracking: None,
+        }))
     }
 }
 

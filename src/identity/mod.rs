@@ -33,6 +33,8 @@ pub struct Caller {
     pub role: Role,
     /// What the token allows.
     pub scopes: ScopeSet,
+    /// The generation of the client that the token was issued to; that of other authorities' clients is not known.
+    pub generation: i64,
     /// What a token of another authority says beside.
     pub voucher: Option<Voucher>,
     /// On whose behalf, where its profile has it say so.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use super::assertion::{self, ASSERTION_TYPE};
+use super::lockout::Lockout;
 use super::metadata::{AuthorizationServer, ProtectedResource};
 use super::store::{Client, Use};
 use super::token::LIFETIME_SECONDS;
@@ -23,6 +24,7 @@ use super::{Caller, ScopeSet, jwk, metadata, secret, store};
 use crate::error::{Code, Problem};
 use crate::http::endpoint::{About, Api, Described, Operation};
 use crate::http::extract::Form;
+use crate::http::finish::Origin;
 use crate::http::permit::Public;
 use crate::http::respond::Document;
 use crate::text;
@@ -116,7 +118,7 @@ impl FromRequest for BasicCredentials {
     type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let from = request.peer_addr().map(|address| address.ip());
+        let from = request.extensions().get::<Origin>().map(|origin| origin.0);
         std::future::ready(match request.headers().get(AUTHORIZATION) {
             None => Ok(Self { pair: None, from }),
             Some(value) => value
@@ -219,23 +221,28 @@ async fn resource(public: Public) -> Result<Document<ProtectedResource>, Problem
 /// Hashing is slow on purpose: more than this at once would take the processor from everything else.
 static HASHING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
 
+fn check_lockout(lockout: &Lockout, id: &str, from: Option<IpAddr>) -> Result<(), Problem> {
+    let Some(wait) = lockout.wait(id, from, Instant::now()) else { return Ok(()) };
+    let detail = text!(
+        "The client has been tried with wrong secrets too often: come again later."
+            / "Il client è stato provato troppe volte con segreti errati: riprovare più tardi."
+    );
+    let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+    Err(Problem { wait: Some(seconds), ..Problem::because(Code::TooManyRequests, detail) })
+}
+
 async fn by_secret(public: &Public, id: String, secret: String, from: Option<IpAddr>) -> Result<Client, Problem> {
     if !jwk::is_name(&id) {
         return Err(invalid_client());
     }
     let lockout = public.state().lockout();
-    if let Some(wait) = lockout.wait(&id, from, Instant::now()) {
-        let detail = text!(
-            "The client has been tried with wrong secrets too often: come again later."
-                / "Il client è stato provato troppe volte con segreti errati: riprovare più tardi."
-        );
-        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-        return Err(Problem { wait: Some(seconds), ..Problem::because(Code::TooManyRequests, detail) });
-    }
+    check_lockout(lockout, &id, from)?;
     let name = id.clone();
     let client = public.database().query(move |conn, _| Ok(store::live_client(conn, &id)?)).await?;
     let hash = client.as_ref().and_then(|client| client.secret_hash.clone());
     let turn = HASHING.acquire().await.map_err(|_| Problem::new(Code::Unavailable))?;
+    // Others may have failed while this one waited for its turn.
+    check_lockout(lockout, &name, from)?;
     let genuine = web::block(move || secret::verify(&secret, hash.as_deref()))
         .await
         .map_err(|_| Problem::new(Code::Unavailable))?;
@@ -322,21 +329,19 @@ async fn obtain(
         })?,
         _ => allowed,
     };
-    let generation = client.generation;
     let caller = Caller {
         client_id: client.id,
         organisation: client.organisation_id,
         role: client.role,
         scopes,
+        generation: client.generation,
         voucher: None,
         tracking: None,
     };
     let context = public.database().context();
     let now = context.now();
-    let access_token = public
-        .authority()
-        .issue(&caller, generation, now, context.ids.next(now))
-        .ok_or(Problem::new(Code::Internal))?;
+    let access_token =
+        public.authority().issue(&caller, now, context.ids.next(now)).ok_or(Problem::new(Code::Internal))?;
     Ok(Document(TokenResponse {
         access_token,
         token_type: "Bearer",

@@ -84,7 +84,6 @@ type TokenDigest = [u8; 32];
 #[derive(Clone)]
 struct Remembered {
     caller: Arc<Caller>,
-    generation: i64,
     /// The key it was signed with: it may be destroyed before the token expires.
     kid: String,
     /// Until when it is accepted.
@@ -166,7 +165,7 @@ impl Authority {
     }
 
     /// A token for `caller`, valid from `now`.
-    pub fn issue(&self, caller: &Caller, generation: i64, now: DateTime<Utc>, jti: Uuid) -> Option<String> {
+    pub fn issue(&self, caller: &Caller, now: DateTime<Utc>, jti: Uuid) -> Option<String> {
         let key = self.signing(now)?;
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -179,7 +178,7 @@ impl Authority {
             scope: caller.scopes.to_list(),
             role: caller.role,
             organisation_id: caller.organisation,
-            client_generation: generation,
+            client_generation: caller.generation,
         };
         sign(&key, "at+jwt", &claims)
     }
@@ -197,8 +196,7 @@ impl Authority {
             && now < known.expires
             && self.has_key(&known.kid)
         {
-            self.check_generation(&known.caller, known.generation)?;
-            return Ok(known.caller);
+            return if self.is_current(&known.caller) { Ok(known.caller) } else { Err(TokenError::Revoked) };
         }
         let (claims, kid) = self.verify_signature(token, now)?;
         let expires = claims
@@ -216,6 +214,7 @@ impl Authority {
             organisation: claims.organisation_id,
             role: claims.role,
             scopes,
+            generation: claims.client_generation,
             voucher: None,
             tracking: None,
         });
@@ -226,24 +225,20 @@ impl Authority {
                 remembered.clear();
             }
         }
-        let generation = claims.client_generation;
-        remembered.insert(digest, Remembered { caller: Arc::clone(&caller), generation, kid, expires });
+        remembered.insert(digest, Remembered { caller: Arc::clone(&caller), kid, expires });
         drop(remembered);
-        self.check_generation(&caller, generation)?;
-        Ok(caller)
+        if self.is_current(&caller) { Ok(caller) } else { Err(TokenError::Revoked) }
     }
 
     fn has_key(&self, kid: &str) -> bool {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).iter().any(|key| key.kid == kid)
     }
 
-    /// A token of a generation that is not known yet is newer than what was looked up.
-    fn check_generation(&self, caller: &Caller, generation: i64) -> Result<(), TokenError> {
+    /// Whether a caller's client has not been revoked or changed since its token was issued. A generation that is not known yet is newer than
+    /// what was looked up.
+    pub fn is_current(&self, caller: &Caller) -> bool {
         let generations = self.generations.read().unwrap_or_else(PoisonError::into_inner);
-        match generations.get(&caller.client_id) {
-            Some(current) if generation < *current => Err(TokenError::Revoked),
-            _ => Ok(()),
-        }
+        generations.get(&caller.client_id).is_none_or(|current| caller.generation >= *current)
     }
 
     fn verify_signature(&self, token: &str, now: DateTime<Utc>) -> Result<(Claims, String), TokenError> {

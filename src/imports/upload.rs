@@ -103,6 +103,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// A sender that is slower than this for long keeps a place from others.
 const SLOWEST_BYTES_PER_SECOND: u64 = 500;
 
+/// Seconds after which no sender keeps a place, however much it has sent.
+const LONGEST: u64 = 2 * 3600;
+
 /// Seconds that every sender has.
 const GRACE: u64 = 60;
 
@@ -116,7 +119,7 @@ pub async fn receive<B: AsRef<[u8]>, E>(
     mut stream: impl Stream<Item = Result<B, E>> + Unpin,
     key: impl FnOnce(&[u8]) -> Option<Idempotency>,
 ) -> Result<(Kept, bool), Problem> {
-    let _place = imports.take_place()?;
+    let _place = imports.take_place(caller.organisation)?;
     let most = if options.is_whole() { MAX_LINES_AS_A_WHOLE } else { MAX_LINES };
     let mut body = Body::new(encoding, most).map_err(|_| Problem::new(Code::Internal))?;
     let mut digest = Sha256::new();
@@ -131,7 +134,7 @@ pub async fn receive<B: AsRef<[u8]>, E>(
         let bytes = bytes.as_ref();
         digest.update(bytes);
         received += bytes.len() as u64;
-        if waited.as_secs() > GRACE + received / SLOWEST_BYTES_PER_SECOND {
+        if waited.as_secs() > (GRACE + received / SLOWEST_BYTES_PER_SECOND).min(LONGEST) {
             return Err(cut_off());
         }
         for piece in body.pieces(bytes) {

@@ -215,7 +215,7 @@ pub fn sender(conn: &mut Conn, import: &Import) -> Result<Option<Arc<Caller>>, F
         let voucher = import.purpose.clone().map(|purpose| Voucher { purpose: Some(purpose), ..Voucher::default() });
         let tracking = import.tracking.clone().and_then(|said| serde_json::from_value(said).ok());
         let (client_id, organisation, role) = (client.id, client.organisation_id, client.role);
-        Arc::new(Caller { client_id, organisation, role, scopes, voucher, tracking })
+        Arc::new(Caller { client_id, organisation, role, scopes, generation: client.generation, voucher, tracking })
     }))
 }
 

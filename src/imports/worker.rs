@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -20,6 +19,7 @@ use crate::db::Fault;
 use crate::db::session::{Session, is_transient};
 use crate::error::{Code, Problem};
 use crate::kind::Kind;
+use crate::places::{Place, Places};
 use crate::text;
 
 /// Tasks that may wait. Of small imports, which wait in memory, there are no more than places.
@@ -27,6 +27,9 @@ const QUEUE: usize = 256;
 
 /// Imports that are received at the same time: each takes some memory.
 const PLACES: usize = 16;
+
+/// Those of one organisation.
+const PLACES_OF_ONE: usize = 8;
 
 /// How long a thread without work waits before it looks for what other processes have left.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -56,16 +59,7 @@ enum Task {
 #[derive(Clone)]
 pub struct Imports {
     tasks: SyncSender<Task>,
-    places: Arc<AtomicUsize>,
-}
-
-/// A place among those whose imports are received; given back when dropped.
-pub struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
+    places: Places,
 }
 
 /// A thread could not be started.
@@ -89,7 +83,7 @@ impl Imports {
             let shared = Arc::clone(&shared);
             std::thread::Builder::new().name(format!("import-{number}")).spawn(move || shared.work())?;
         }
-        Ok(Self { tasks, places: Arc::default() })
+        Ok(Self { tasks, places: Places::new(PLACES, PLACES_OF_ONE) })
     }
 
     /// Carries out a small import and waits for it.
@@ -103,9 +97,8 @@ impl Imports {
     }
 
     /// Takes a place among those whose imports are received.
-    pub fn take_place(&self) -> Result<Place, Problem> {
-        let place = Place(Arc::clone(&self.places));
-        if self.places.fetch_add(1, Ordering::SeqCst) < PLACES { Ok(place) } else { Err(busy()) }
+    pub fn take_place(&self, organisation: Uuid) -> Result<Place, Problem> {
+        self.places.take(organisation).ok_or_else(busy)
     }
 
     /// An import has been received: there are chunks. Full queues have woken threads.

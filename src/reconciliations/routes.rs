@@ -53,7 +53,7 @@ async fn reconcile(
     let caller = permit.caller().clone();
     let (reply, answer) = oneshot::channel();
     let reach = Reach::of(caller.sight());
-    permit.readers().start(reach, move |session, opener| {
+    permit.readers().start(reach, caller.organisation, move |session, opener| {
         let compared = session.and_then(|session| {
             (comparison.compare)(&mut session.conn, depth, &claim, &caller, &opener.context).map_err(
                 |error| match error {

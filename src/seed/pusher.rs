@@ -30,6 +30,7 @@ pub fn caller(id: &str, organisation: Uuid, role: Role) -> Arc<Caller> {
         organisation,
         role,
         scopes: ScopeSet::of_role(role),
+        generation: 1,
         voucher: None,
         tracking: None,
     })

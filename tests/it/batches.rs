@@ -44,6 +44,7 @@ impl Ground {
         world.on("2012-10-31");
         let body = world.action_body(&draft.id, &draft.cohort, &workers[0], "2012-10-01");
         let caller = Arc::new(Caller {
+            generation: 1,
             tracking: None,
             client_id: "operator-1".to_owned(),
             organisation: world.operators[0].parse().unwrap(),
