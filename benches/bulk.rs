@@ -102,7 +102,7 @@ fn main() -> Outcome<()> {
         }
     };
     migrate::migrate(&url)?;
-    let context = Context { clock: Clock::System, ids: Ids::random(), vault: Arc::new(Vault::new(&[1; 32])) };
+    let context = Context::new(Clock::System, Ids::random(), Vault::new(&[1; 32]));
     seed::load(&url, &context)?;
     let mut conn = db::connect(&url)?;
     let grounds: Vec<Ground> = diesel::sql_query(

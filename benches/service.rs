@@ -12,8 +12,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
@@ -44,7 +44,7 @@ fn main() -> Outcome<()> {
     server.create_database_if_missing("bench")?;
     let url = server.url("bench");
     migrate::migrate(&url)?;
-    let context = || Context { clock: Clock::System, ids: Ids::random(), vault: Arc::new(Vault::new(&[1; 32])) };
+    let context = || Context::new(Clock::System, Ids::random(), Vault::new(&[1; 32]));
     let tax_code = synthetic::organisation(1, 15);
     let secret = Credentials::Secret("secret");
     let region = Registration::new("region", Role::Region, &tax_code, "Regione", secret);

@@ -10,16 +10,17 @@ use crate::audit::verify::{Finding, Sealed, verify};
 use crate::batch::Context;
 use crate::clock::Clock;
 use crate::config::{
-    AddClient, AuditVerify, Demand, RemoveClientKey, RevokeClient, RotateKeys, RotateSigningKey, Settings,
+    AddClient, AuditVerify, Demand, RemoveClientKey, RevokeClient, RotateKeys, RotateSigningKey, RunRetention, Settings,
 };
 use crate::db::{self, Conn, Fault, Meta, Stored as _, migrate as migrations};
 use crate::identifiers::OrganisationTaxCode;
 use crate::identity::jwk::{PublicKey, read_keys};
 use crate::identity::message::Demands;
-use crate::identity::store::{self, Client, External, KeptKey};
+use crate::identity::store::{self, Client, External};
 use crate::identity::{Role, keys, secret};
 use crate::organisations::model::Organisation;
 use crate::organisations::store::by_tax_code;
+use crate::retention::{self, Ended};
 use crate::serve::{Ground, StartError};
 use crate::vault::rotate::{self, Rotated};
 
@@ -114,6 +115,7 @@ pub fn add_client(settings: &Settings, client: &AddClient) -> Result<(), StartEr
     let (id, name) = (client.id.as_str(), client.name.as_str());
     let new = Registration { keys: &keys, demands, ..Registration::new(id, role, &tax_code, name, credentials) };
     register(&mut conn, &context, new)?;
+    audit::note_command(&mut conn, "add_client", context.now())?;
     ground.leave();
     std::io::stdout().write_all(said.as_bytes())?;
     Ok(())
@@ -125,6 +127,7 @@ pub fn remove_client_key(settings: &Settings, key: &RemoveClientKey) -> Result<(
     migrations::migrate(&ground.url)?;
     let mut conn = db::connect(&ground.url)?;
     let removed = store::remove_client_key(&mut conn, &key.id, &key.kid)?;
+    audit::note_command(&mut conn, "remove_client_key", Clock::System.now())?;
     ground.leave();
     if removed { Ok(()) } else { Err(format!("the client `{}` has no key `{}`", key.id, key.kid).into()) }
 }
@@ -135,6 +138,7 @@ pub fn revoke_client(settings: &Settings, client: &RevokeClient) -> Result<(), S
     migrations::migrate(&ground.url)?;
     let mut conn = db::connect(&ground.url)?;
     let revoked = store::revoke_client(&mut conn, &client.id, Clock::System.now())?;
+    audit::note_command(&mut conn, "revoke_client", Clock::System.now())?;
     ground.leave();
     if revoked { Ok(()) } else { Err(format!("there is no client `{}` to revoke", client.id).into()) }
 }
@@ -145,6 +149,7 @@ pub fn rotate_keys(settings: &Settings, rotation: &RotateKeys) -> Result<(), Sta
     migrations::migrate(&ground.url)?;
     let context = ground.context(settings)?;
     let mut conn = db::connect(&ground.url)?;
+    audit::note_command(&mut conn, "rotate_keys", context.now())?;
     let rotated = rotate::rotate(&mut conn, &context, rotation.announce);
     ground.leave();
     let Rotated { version, values, unsealable, destroyed } = rotated?;
@@ -155,20 +160,35 @@ pub fn rotate_keys(settings: &Settings, rotation: &RotateKeys) -> Result<(), Sta
     }
 }
 
+/// Ends what has been kept for as long as the calls say.
+pub fn run_retention(settings: &Settings, asked: &RunRetention) -> Result<(), StartError> {
+    let ground = Ground::lay(settings)?;
+    migrations::migrate(&ground.url)?;
+    let context = ground.context(settings)?;
+    rotate::prepare(&mut db::connect(&ground.url)?, &context)?;
+    let ended = retention::run(&ground.url, &context, asked.dry_run);
+    ground.leave();
+    let Ended { participants, outcomes, revisions, tombstones, calls_without_an_end } = ended?;
+    writeln!(
+        std::io::stdout(),
+        "participants          {participants}\noutcomes              {outcomes}\nrevisions             {revisions}\n\
+         deleted               {tombstones}\ncalls without an end  {calls_without_an_end}"
+    )?;
+    Ok(())
+}
+
 /// Makes a new key that signs tokens.
 pub fn rotate_signing_key(settings: &Settings, rotation: &RotateSigningKey) -> Result<(), StartError> {
     let ground = Ground::lay(settings)?;
     migrations::migrate(&ground.url)?;
     let context = ground.context(settings)?;
     let mut conn = db::connect(&ground.url)?;
+    rotate::prepare(&mut conn, &context)?;
     let now = context.now();
     let announced = if rotation.compromised { 0 } else { rotation.announce };
-    let key = KeptKey {
-        kid: context.ids.next(now).to_string(),
-        pem: keys::generate()?,
-        signs_from: now + chrono::Duration::seconds(i64::from(announced)),
-    };
+    let key = keys::generate(&context, now + chrono::Duration::seconds(i64::from(announced)))?;
     store::add_key(&mut conn, &key, rotation.compromised, now)?;
+    audit::note_command(&mut conn, "rotate_signing_key", now)?;
     ground.leave();
     let from = key.signs_from.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     writeln!(std::io::stdout(), "kid         {}\nsigns_from  {from}", key.kid)?;

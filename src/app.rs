@@ -17,7 +17,7 @@ use crate::partnerships::Partnerships;
 use crate::reconciliations::ops::Comparison;
 use crate::{
     actions, audit, calls, cohorts, docs, exports, feed, health, identity, imports, members, metrics, organisations,
-    outcomes, participants, partnerships, reconciliations, vocabularies,
+    outcomes, participants, partnerships, reconciliations, vocabularies, workers,
 };
 
 /// All operations. Built once: every worker registers the same.
@@ -35,6 +35,7 @@ pub fn api() -> &'static Api {
         participants::routes::register(&mut api);
         actions::routes::register(&mut api);
         outcomes::routes::register(&mut api);
+        workers::routes::register(&mut api);
         imports::routes::register(&mut api);
         feed::routes::register(&mut api);
         exports::routes::register::<Organisations>(&mut api);

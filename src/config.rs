@@ -52,6 +52,9 @@ pub enum Command {
     /// The keys that personal data is sealed with.
     #[command(subcommand)]
     Keys(Keys),
+    /// What is kept of workers, and for how long.
+    #[command(subcommand)]
+    Retention(Retention),
     /// Make a new key that signs tokens, while the service runs. Tokens of the one before stay good until they expire.
     RotateSigningKey(RotateSigningKey),
 }
@@ -92,6 +95,22 @@ pub struct RotateKeys {
     /// Seconds for which the new key is known before it seals. Every process has to look at the keys in that time, which it does once a second.
     #[arg(long, default_value_t = 10, value_parser = value_parser!(u32).range(3..=3_600))]
     pub announce: u32,
+}
+
+/// What to do about what is kept of workers.
+#[derive(Debug, Subcommand)]
+pub enum Retention {
+    /// Make the records of workers nobody's under the calls whose retention has ended, while the service runs, and empty what is left of
+    /// deleted ones. Can be repeated where it was cut off; meant to be run every night.
+    Run(RunRetention),
+}
+
+/// How retention ends.
+#[derive(Debug, Args)]
+pub struct RunRetention {
+    /// Only tell what it would come to.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// How the key that signs tokens is replaced.

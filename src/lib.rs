@@ -21,6 +21,7 @@
 //! | [`identity`] | clients, scopes, tokens |
 //! | [`identifiers`], [`vocabularies`], [`shape`] | codes, reference data, the form of bodies |
 //! | [`rules_catalogue`] | the codes of all domain rules, with citations and examples |
+//! | [`workers`], [`retention`] | what a worker may ask for, and the end of what is kept |
 //! | [`vault`] | personal data at rest |
 //! | [`embedded`] | the private PostgreSQL of a first run |
 //! | [`seed`] | demo data, which goes through the rules like everything else |
@@ -65,6 +66,7 @@ pub mod pull;
 pub mod push;
 pub mod reconciliations;
 pub mod remote;
+pub mod retention;
 pub mod rules_catalogue;
 pub mod seed;
 pub mod serve;
@@ -73,3 +75,4 @@ pub mod telemetry;
 pub mod text;
 pub mod vault;
 pub mod vocabularies;
+pub mod workers;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use ricolloca::config::{Audit, Cli, Command, Keys};
+use ricolloca::config::{Audit, Cli, Command, Keys, Retention};
 use ricolloca::{admin, openapi, serve, telemetry};
 
 /// Imports make and drop many small things on several threads: with it they take a fifth less time than with the system's.
@@ -24,6 +24,7 @@ async fn main() -> ExitCode {
         Some(Command::RotateSigningKey(rotation)) => admin::rotate_signing_key(&cli.settings, rotation),
         Some(Command::Audit(Audit::Verify(proof))) => admin::audit_verify(&cli.settings, proof),
         Some(Command::Keys(Keys::Rotate(rotation))) => admin::rotate_keys(&cli.settings, rotation),
+        Some(Command::Retention(Retention::Run(asked))) => admin::run_retention(&cli.settings, asked),
         Some(Command::Push(push)) => return ricolloca::push::run(push),
         Some(Command::Pull(pull)) => return ricolloca::pull::run(pull),
         Some(Command::Openapi { document }) => {

@@ -81,7 +81,7 @@ impl Ground {
                 read_secret(&file)?
             }
         };
-        Ok(Context { clock: Clock::System, ids, vault: Arc::new(Vault::new(&secret)) })
+        Ok(Context::new(Clock::System, ids, Vault::new(&secret)))
     }
 }
 
@@ -117,10 +117,15 @@ fn make_secret(file: &Path, ids: &Ids) -> Result<(), StartError> {
 /// The authority that issues tokens, with a key of its own where the database has none yet.
 pub fn authority(conn: &mut Conn, context: &Context, public_url: &str) -> Result<Authority, StartError> {
     if identity::store::signing_keys(conn)?.is_empty() {
-        let kid = context.ids.next(context.now()).to_string();
-        identity::store::add_first_key(conn, &kid, &keys::generate()?, context.now())?;
+        identity::store::add_first_key(conn, &keys::generate(context, context.now())?, context.now())?;
     }
-    let loaded: Result<Vec<_>, _> = identity::store::signing_keys(conn)?.iter().map(keys::load).collect();
+    for kept in identity::store::signing_keys(conn)? {
+        if let Some(sealed) = keys::sealed(&kept, context)? {
+            identity::store::seal_key(conn, &kept.kid, &sealed)?;
+        }
+    }
+    let kept = identity::store::signing_keys(conn)?;
+    let loaded: Result<Vec<_>, _> = kept.iter().map(|key| keys::load(key, &context.vault)).collect();
     let authority = Authority::new(public_url, loaded?);
     authority.know_generations(identity::store::generations(conn)?);
     Ok(authority)

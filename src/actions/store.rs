@@ -121,6 +121,8 @@ struct WorkerRow {
     taken_charge_on: Option<NaiveDate>,
     #[diesel(sql_type = Nullable<Date>)]
     left_on: Option<NaiveDate>,
+    #[diesel(sql_type = Bool)]
+    is_closed: bool,
 }
 
 /// The live participants of these ids, and whoever else is the same worker: locked, in the order of ids, until the
@@ -144,6 +146,7 @@ pub fn lock_workers(conn: &mut Conn, ids: &[Uuid], indexes: &[&[u8]]) -> Result<
             dote_to: row.dote_to,
             taken_charge_on: row.taken_charge_on,
             left_on: row.left_on,
+            is_closed: row.is_closed,
         })
         .collect())
 }

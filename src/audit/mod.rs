@@ -14,11 +14,12 @@ pub mod wire;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::batch::{Context, Effect};
 use crate::db::{Conn, Fault};
-use crate::identity::Caller;
+use crate::identity::{Caller, Role, ScopeSet};
 use crate::kind::Kind;
 
 /// What was asked for.
@@ -35,6 +36,24 @@ impl Request {
     pub fn internal(operation: &'static str) -> Arc<Self> {
         Arc::new(Self { operation: operation.into(), request_id: String::new() })
     }
+}
+
+/// Whoever does something on the command line: no client, of no organisation.
+pub fn command_line() -> Caller {
+    Caller {
+        client_id: "(command line)".to_owned(),
+        organisation: Uuid::nil(),
+        role: Role::Auditor,
+        scopes: ScopeSet::NONE,
+        generation: 0,
+        voucher: None,
+        tracking: None,
+    }
+}
+
+/// Notes that something was done on the command line.
+pub fn note_command(conn: &mut Conn, operation: &'static str, at: DateTime<Utc>) -> Result<(), Fault> {
+    store::insert(conn, &command_line(), &Request::internal(operation), &[], &[], at)
 }
 
 /// What became of a record.
@@ -54,9 +73,9 @@ pub struct Changed<'a> {
     pub version: i64,
 }
 
-/// Whether a kind of record shows personal data.
+/// Whether a kind of record shows personal data: of actions, who attended.
 pub const fn is_personal(kind: Kind) -> bool {
-    matches!(kind, Kind::Participant | Kind::Outcome)
+    matches!(kind, Kind::Participant | Kind::Action | Kind::Outcome)
 }
 
 /// Notes what several requests were shown, each one record.

@@ -107,7 +107,14 @@ async fn checkpoints(
 }
 
 async fn proof(permit: Permit<AuditRead>, query: Query<ProofQuery>) -> Result<Document<AuditProof>, Problem> {
-    permit.database().query(move |conn, context| ops::proof(conn, &query.0, context)).await.map(Document)
+    let (caller, request) = (permit.caller().clone(), permit.request().clone());
+    let answer = permit.database().query(move |conn, context| {
+        let proof = ops::proof(conn, &query.0, context)?;
+        // It shows an entry.
+        note_request(conn, &caller, &request, context)?;
+        Ok(proof)
+    });
+    answer.await.map(Document)
 }
 
 async fn consistency(

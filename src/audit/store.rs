@@ -299,7 +299,9 @@ pub fn list(conn: &mut Conn, wanted: &Wanted<'_>) -> Result<Vec<Event>, Fault> {
           WHERE e.id < $1 AND ($3 IS NULL OR e.client_id = $3) AND ($4 IS NULL OR e.organisation_id = $4) \
             AND ($5 IS NULL OR e.operation = $5) AND ($6 IS NULL OR e.request_id = $6) AND ($7 IS NULL OR $7 = ANY (e.record_ids)) \
             AND ($8 IS NULL OR e.record_ids && ARRAY(SELECT p.id FROM participant p WHERE p.pseudonym = $8 \
-                UNION SELECT o.id FROM outcome o JOIN participant p ON p.id = o.participant_id WHERE p.pseudonym = $8)) \
+                UNION SELECT o.id FROM outcome o JOIN participant p ON p.id = o.participant_id WHERE p.pseudonym = $8 \
+                UNION SELECT a.id FROM participant p JOIN action a ON a.partnership_id = p.partnership_id \
+                    AND a.attendance @> jsonb_build_array(jsonb_build_object('participant_id', p.id)) WHERE p.pseudonym = $8)) \
             AND ($9 IS NULL OR e.at >= $9) AND ($10 IS NULL OR e.at < $10) AND ($11 IS NULL OR e.id = $11) \
           ORDER BY e.id DESC LIMIT $2"
     ))

@@ -24,7 +24,7 @@ mod wave;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -55,9 +55,35 @@ pub struct Context {
     pub ids: Ids,
     /// Seals personal data.
     pub vault: Arc<Vault>,
+    /// Who was told of workers of others.
+    pub probes: Probes,
+}
+
+/// How often clients were told that a worker is in charge elsewhere. The rule (invariant 8) cannot keep it to itself; whoever is told it of many
+/// is asking, and the quota of look-ups by tax code is charged with it.
+#[derive(Debug, Default)]
+pub struct Probes(Mutex<HashMap<String, u32>>);
+
+impl Probes {
+    /// A client was told.
+    pub fn note(&self, client_id: &str) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = told.entry(client_id.to_owned()).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// Who was told how often since it was asked last.
+    pub fn take(&self) -> HashMap<String, u32> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Context {
+    /// With this clock, these ids and this vault.
+    pub fn new(clock: Clock, ids: Ids, vault: Vault) -> Self {
+        Self { clock, ids, vault: Arc::new(vault), probes: Probes::default() }
+    }
+
     /// This instant.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()

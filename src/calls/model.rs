@@ -123,6 +123,11 @@ pub struct CallRules {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 240)]
     pub max_life_months: Option<u32>,
+    /// Months after the reporting deadline for which who the workers were is kept (conservazione). Then `ricolloca retention run` makes
+    /// their records nobody's. While it is not stated, they are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 600)]
+    pub retention_months: Option<u32>,
 }
 
 code_enum! {
@@ -185,6 +190,7 @@ impl Default for CallRules {
             min_cohort_size: None,
             max_grant_cents: None,
             max_life_months: None,
+            retention_months: None,
         }
     }
 }

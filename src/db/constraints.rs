@@ -52,8 +52,10 @@ pub const BACKSTOPS: &[&str] = &[
     "member_period_ck",
     "outcome_period_ck",
     "participant_dote_ck",
+    "participant_person_ck",
     "partnership_money_ck",
     "partnership_period_ck",
+    "signing_key_private_ck",
     "used_assertion_kind_ck",
 ];
 

@@ -401,7 +401,7 @@ diesel::table! {
         partnership_id -> Uuid,
         cohort_id -> Uuid,
         operator_organisation_id -> Uuid,
-        person_sealed -> Bytea,
+        person_sealed -> Nullable<Bytea>,
         worker_index -> Bytea,
         pseudonym -> Text,
         birth_year -> Int4,
@@ -417,6 +417,8 @@ diesel::table! {
         taken_charge_on -> Nullable<Date>,
         left_on -> Nullable<Date>,
         exit_reason -> Nullable<Text>,
+        restricted_at -> Nullable<Timestamptz>,
+        pseudonymised_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -482,10 +484,11 @@ diesel::table! {
 diesel::table! {
     signing_key (kid) {
         kid -> Text,
-        private_pem -> Text,
+        private_pem -> Nullable<Text>,
         created_at -> Timestamptz,
         retired_at -> Nullable<Timestamptz>,
         signs_from -> Timestamptz,
+        private_sealed -> Nullable<Bytea>,
     }
 }
 

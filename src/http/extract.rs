@@ -3,6 +3,7 @@
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
@@ -185,13 +186,13 @@ async fn read(request: &HttpRequest, mut payload: Payload, media: &str) -> Resul
         ));
     }
     let mut bytes = web::BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| {
-            Problem::because(
-                Code::MalformedRequest,
-                text!("The body ended before it was complete." / "Il corpo è terminato prima di essere completo."),
-            )
-        })?;
+    let began = Instant::now();
+    loop {
+        let within = GRACE + Duration::from_secs(bytes.len() as u64 / SLOWEST_BYTES_PER_SECOND);
+        let patience = SILENCE.min(within.saturating_sub(began.elapsed()));
+        let next = tokio::time::timeout(patience, payload.next()).await.map_err(|_| cut_off())?;
+        let Some(chunk) = next else { break };
+        let chunk = chunk.map_err(|_| cut_off())?;
         if bytes.len() + chunk.len() > BODY_LIMIT {
             return Err(Problem::because(
                 Code::BodyTooLarge,
@@ -201,6 +202,22 @@ async fn read(request: &HttpRequest, mut payload: Payload, media: &str) -> Resul
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
+}
+
+/// How long a sender may be silent within a body, and how long it may take in all besides what it has sent: who is slower keeps a connection
+/// and memory from others.
+const SILENCE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(20);
+const SLOWEST_BYTES_PER_SECOND: u64 = 8 * 1024;
+
+fn cut_off() -> Problem {
+    Problem::because(
+        Code::MalformedRequest,
+        text!(
+            "The body ended, or came too slowly, before it was complete."
+                / "Il corpo è terminato, o è arrivato troppo lentamente, prima di essere completo."
+        ),
+    )
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {

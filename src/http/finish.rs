@@ -186,8 +186,10 @@ async fn admit(request: &ServiceRequest, state: &State) -> Option<Standing> {
             let cost = limits::cost(request.method(), path);
             subjects.push((Subject::Client(caller.client_id.clone()), cost));
             subjects.push((Subject::Organisation(caller.organisation), cost));
-            if limits::is_lookup(path) {
-                subjects.push((Subject::Lookup(caller.client_id.clone()), 1));
+            let lookup = Subject::Lookup(caller.client_id.clone());
+            let told = limits::may_probe(request.method(), path) && state.meter.is_spent(&lookup, limits::now());
+            if limits::is_lookup(path) || told {
+                subjects.push((lookup, 1));
             }
         }
         (None, Some(address)) if path == "/oauth/token" => subjects.push((Subject::token(address), 1)),

@@ -53,6 +53,7 @@ pub fn cost(method: &Method, path: &str) -> u32 {
         (&Method::GET, "changes", _) => 10,
         (&Method::GET | &Method::HEAD, _, None) => 5,
         (&Method::POST, "participants", Some("lookup")) => 5,
+        (&Method::POST, "workers", Some("export")) => 50,
         (&Method::GET | &Method::HEAD | &Method::OPTIONS, ..) => 1,
         _ => 3,
     }
@@ -60,7 +61,13 @@ pub fn cost(method: &Method, path: &str) -> u32 {
 
 /// Whether a request looks a worker up by tax code.
 pub fn is_lookup(path: &str) -> bool {
-    path == "/v1/participants/lookup"
+    matches!(path, "/v1/participants/lookup" | "/v1/workers/export")
+}
+
+/// Whether a request may be told that a worker is in charge elsewhere: one that writes participants, or an import.
+pub fn may_probe(method: &Method, path: &str) -> bool {
+    let writes = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+    writes && (path == "/v1/imports" || path.starts_with("/v1/participants"))
 }
 
 /// Whose requests are counted together.
@@ -259,6 +266,22 @@ impl Meter {
         standings.min_by_key(|standing| (standing.allowed, left(standing)))
     }
 
+    /// Counts what was used without having been asked for, as far as the quota reaches.
+    pub fn add(&self, subject: &Subject, units: u32, now: SystemTime) {
+        let minute = since_epoch(now).as_secs() / WINDOW.as_secs();
+        let limit = subject.quota(&self.quotas);
+        self.with(subject, minute, |window| {
+            let left = limit.saturating_sub(window.used());
+            window.fresh = window.fresh.saturating_add(units.min(left));
+        });
+    }
+
+    /// Whether nothing is left of a quota.
+    pub fn is_spent(&self, subject: &Subject, now: SystemTime) -> bool {
+        let minute = since_epoch(now).as_secs() / WINDOW.as_secs();
+        self.with(subject, minute, |window| window.used()) >= subject.quota(&self.quotas)
+    }
+
     /// What is worth telling the other processes by now; until [`Meter::learn`] it counts as being told.
     pub fn tell(&self, now: SystemTime) -> Vec<Use> {
         let minute = since_epoch(now).as_secs() / WINDOW.as_secs();
@@ -325,6 +348,9 @@ const PERIOD: Duration = Duration::from_millis(100);
 pub async fn exchange(state: web::Data<State>) {
     loop {
         tokio::time::sleep(PERIOD).await;
+        for (client, times) in state.housekeeping().context().probes.take() {
+            state.meter.add(&Subject::Lookup(client), times, now());
+        }
         let told = Arc::new(state.meter.tell(now()));
         if told.is_empty() {
             continue;

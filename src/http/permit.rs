@@ -20,6 +20,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use super::State;
 use super::endpoint::{Described, Operation, OperationId};
 use super::finish::RequestId;
+use super::limits::{self, Subject};
 use crate::audit::Request;
 use crate::db::Database;
 use crate::db::session::Reach;
@@ -72,6 +73,14 @@ impl<S: Scope> Permit<S> {
     /// Refuses a caller whose client was revoked or changed since the request began, where that takes long.
     pub fn check_standing(&self) -> Result<(), Problem> {
         if self.state.is_current(&self.caller) { Ok(()) } else { Err(Problem::new(Code::Unauthenticated)) }
+    }
+
+    /// Counts what a request has turned out to cost beside what it cost to send it.
+    pub fn charge(&self, units: u32) {
+        for subject in [Subject::Client(self.caller.client_id.clone()), Subject::Organisation(self.caller.organisation)]
+        {
+            self.state.meter.add(&subject, units, limits::now());
+        }
     }
 
     /// Where readers of the feed wait.

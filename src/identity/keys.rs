@@ -2,30 +2,62 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use p256::SecretKey;
 use p256::elliptic_curve::sec1::ToEncodedPoint;
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::store::KeptKey;
 use super::token::SigningKey;
+use crate::batch::Context;
+use crate::vault::Vault;
 
 /// A key could not be made or read.
 #[derive(Debug, thiserror::Error)]
 #[error("a signing key cannot be used: {0}")]
 pub struct KeyError(String);
 
-/// A new private key, as PEM (PKCS #8). From the system's randomness in any case: a seed would let anyone sign.
-pub fn generate() -> Result<String, KeyError> {
+/// What a key is sealed for.
+pub const PLACE: &str = "signing_key.private";
+
+/// A new private key, sealed. From the system's randomness in any case: a seed would let anyone sign.
+pub fn generate(context: &Context, signs_from: DateTime<Utc>) -> Result<KeptKey, KeyError> {
     let secret = SecretKey::random(&mut rand::rngs::OsRng);
-    secret.to_pkcs8_pem(LineEnding::LF).map(|pem| pem.to_string()).map_err(|error| KeyError(error.to_string()))
+    let pem = secret.to_pkcs8_pem(LineEnding::LF).map_err(|error| KeyError(error.to_string()))?;
+    let kid = context.ids.next(context.now());
+    let sealed = context.vault.seal(&context.ids, PLACE, kid, pem.as_bytes());
+    Ok(KeptKey { kid: kid.to_string(), sealed: Some(sealed), pem: None, signs_from })
 }
 
-/// The key of a PEM, ready for use.
-pub fn load(kept: &KeptKey) -> Result<SigningKey, KeyError> {
-    let KeptKey { kid, pem, signs_from } = kept;
-    let secret = SecretKey::from_pkcs8_pem(pem).map_err(|error| KeyError(error.to_string()))?;
+/// A key that was kept in clear, sealed; `None` where it is sealed already.
+pub fn sealed(kept: &KeptKey, context: &Context) -> Result<Option<Vec<u8>>, KeyError> {
+    let Some(pem) = kept.pem.as_ref().filter(|_| kept.sealed.is_none()) else { return Ok(None) };
+    Ok(Some(context.vault.seal(&context.ids, PLACE, record(kept)?, pem.as_bytes())))
+}
+
+/// The id that a key is sealed for: its name.
+fn record(kept: &KeptKey) -> Result<Uuid, KeyError> {
+    Uuid::try_parse(&kept.kid).map_err(|_| KeyError("its name is no id".to_owned()))
+}
+
+fn pem(kept: &KeptKey, vault: &Vault) -> Result<String, KeyError> {
+    match (&kept.sealed, &kept.pem) {
+        (Some(sealed), _) => {
+            let plain = vault.open(PLACE, record(kept)?, sealed).map_err(|error| KeyError(error.to_string()))?;
+            String::from_utf8(plain).map_err(|error| KeyError(error.to_string()))
+        }
+        (None, Some(pem)) => Ok(pem.clone()),
+        (None, None) => Err(KeyError("there is none".to_owned())),
+    }
+}
+
+/// A key, ready for use.
+pub fn load(kept: &KeptKey, vault: &Vault) -> Result<SigningKey, KeyError> {
+    let KeptKey { kid, signs_from, .. } = kept;
+    let secret = SecretKey::from_pkcs8_pem(&pem(kept, vault)?).map_err(|error| KeyError(error.to_string()))?;
     let point = secret.public_key().to_encoded_point(false);
     let coordinate = |bytes: Option<&p256::FieldBytes>| {
         bytes.map(|bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes)).ok_or_else(|| KeyError("no point".to_owned()))

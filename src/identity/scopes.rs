@@ -122,6 +122,7 @@ scopes! {
     CohortsWrite = "cohorts.write" [Operator] "Create and change cohorts.";
     ParticipantsRead = "participants.read" [Operator, Region, Dote] "Read participants. Tax code and names are shown to the operator in charge, the region and the Dote system; others see a pseudonym.";
     ParticipantsWrite = "participants.write" [Operator] "Take workers in charge and change their records.";
+    ParticipantsProtect = "participants.protect" [Region] "Give a worker a copy of what is kept, correct it and restrict it, on the worker's request.";
     ActionsRead = "actions.read" [Operator, Region, Dote] "Read actions.";
     ActionsWrite = "actions.write" [Operator] "Record the actions that the organisation performs.";
     ActionsAccount = "actions.account" [Region] "Account for completed actions: approve and liquidate their cost.";

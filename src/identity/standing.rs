@@ -48,7 +48,7 @@ pub async fn run(Known { authority, federation, signatories }: Known, database: 
         }
         let kids: Vec<String> = kept.iter().map(|key| key.kid.clone()).collect();
         if kids != known {
-            match kept.iter().map(keys::load).collect::<Result<Vec<_>, _>>() {
+            match kept.iter().map(|key| keys::load(key, &database.context().vault)).collect::<Result<Vec<_>, _>>() {
                 Ok(loaded) => {
                     authority.know_keys(loaded);
                     known = kids;

@@ -83,8 +83,10 @@ fn of_row(row: Row) -> Result<Client, Fault> {
 pub struct KeptKey {
     /// Its name.
     pub kid: String,
-    /// The private key (PEM, PKCS #8).
-    pub pem: String,
+    /// The private key (PEM, PKCS #8), sealed.
+    pub sealed: Option<Vec<u8>>,
+    /// The same in clear, from before it was sealed.
+    pub pem: Option<String>,
     /// From when on it signs, until the next one does.
     pub signs_from: DateTime<Utc>,
 }
@@ -273,12 +275,20 @@ pub fn generations(conn: &mut Conn) -> Result<Vec<(String, i64)>, Fault> {
 
 /// The keys that sign tokens, will or did, the latest first.
 pub fn signing_keys(conn: &mut Conn) -> Result<Vec<KeptKey>, Fault> {
-    let rows: Vec<(String, String, DateTime<Utc>)> = signing_key::table
+    let rows = signing_key::table
         .filter(signing_key::retired_at.is_null())
         .order((signing_key::signs_from.desc(), signing_key::kid.desc()))
-        .select((signing_key::kid, signing_key::private_pem, signing_key::signs_from))
-        .load(conn)?;
-    Ok(rows.into_iter().map(|(kid, pem, signs_from)| KeptKey { kid, pem, signs_from }).collect())
+        .select((signing_key::kid, signing_key::private_sealed, signing_key::private_pem, signing_key::signs_from))
+        .load::<(String, Option<Vec<u8>>, Option<String>, DateTime<Utc>)>(conn)?;
+    Ok(rows.into_iter().map(|(kid, sealed, pem, signs_from)| KeptKey { kid, sealed, pem, signs_from }).collect())
+}
+
+/// Keeps a key sealed that was kept in clear.
+pub fn seal_key(conn: &mut Conn, kid: &str, sealed: &[u8]) -> Result<(), Fault> {
+    diesel::update(signing_key::table.find(kid))
+        .set((signing_key::private_sealed.eq(sealed), signing_key::private_pem.eq(None::<String>)))
+        .execute(conn)
+        .map(drop)
 }
 
 /// Adds a key that signs from an instant on. Where the ones before are not to be trusted any more, they go, and all tokens with them.
@@ -296,6 +306,7 @@ fn insert_key(conn: &mut Conn, key: &KeptKey, now: DateTime<Utc>) -> Result<(), 
     diesel::insert_into(signing_key::table)
         .values((
             signing_key::kid.eq(&key.kid),
+            signing_key::private_sealed.eq(&key.sealed),
             signing_key::private_pem.eq(&key.pem),
             signing_key::created_at.eq(now),
             signing_key::signs_from.eq(key.signs_from),
@@ -310,12 +321,11 @@ pub fn forget_keys(conn: &mut Conn, kids: &[String]) -> Result<usize, Fault> {
 }
 
 /// Adds a key, unless another process was quicker to add the first one.
-pub fn add_first_key(conn: &mut Conn, kid: &str, pem: &str, now: DateTime<Utc>) -> Result<(), Fault> {
+pub fn add_first_key(conn: &mut Conn, key: &KeptKey, now: DateTime<Utc>) -> Result<(), Fault> {
     conn.transaction(|conn| {
         diesel::sql_query("LOCK TABLE signing_key IN EXCLUSIVE MODE").execute(conn)?;
         if signing_key::table.count().get_result::<i64>(conn)? == 0 {
-            let key = KeptKey { kid: kid.to_owned(), pem: pem.to_owned(), signs_from: now };
-            insert_key(conn, &key, now)?;
+            insert_key(conn, key, now)?;
         }
         Ok(())
     })

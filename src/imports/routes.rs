@@ -227,6 +227,10 @@ impl Described for Accepted {
     }
 }
 
+/// Items of an import that cost a unit of the quota, beside what every import costs. An item costs a twentieth of a read by id or so: they are
+/// carried out together.
+const ITEMS_OF_A_UNIT: i64 = 20;
+
 async fn send(
     permit: Permit<ImportsWrite>,
     options: Query<ImportOptions>,
@@ -253,6 +257,9 @@ async fn send(
     let language = reader.language;
     let report =
         permit.database().query(move |conn, context| ops::report(conn, kept.id, &caller, language, context)).await?;
+    if !kept.replayed {
+        permit.charge(u32::try_from(report.items.read / ITEMS_OF_A_UNIT).unwrap_or(u32::MAX));
+    }
     Ok(if report.state == ImportState::Running {
         Accepted::Running(Box::new(report), kept.replayed)
     } else {

@@ -12,6 +12,7 @@ use super::store::{self, Chunk, Counts, End, Import, chunks, items};
 use super::upload::Sent;
 use super::verdict::{Effect, Plan, Verdict};
 use super::{circles, stage, waiting};
+use crate::audit;
 use crate::batch::{Context, Idempotency};
 use crate::db::constraints::problem_of;
 use crate::db::session::Session;
@@ -103,7 +104,15 @@ fn attempt(session: &mut Session, at_once: &AtOnce, context: &Context) -> Result
     let verdicts = apply(session, &sent.caller, &import.request(), &items, context)?;
     let mut plan = Plan::default();
     plan.add(&verdicts);
-    let work = Work { import: &import, is_new: true, items: &items, verdicts, beforehand, plan: plan.hash() };
+    let work = Work {
+        import: &import,
+        caller: &sent.caller,
+        is_new: true,
+        items: &items,
+        verdicts,
+        beforehand,
+        plan: plan.hash(),
+    };
     conclude(session, work, context)?;
     Ok(Kept { id: import.id, replayed: false })
 }
@@ -124,6 +133,7 @@ pub fn recall(conn: &mut Conn, key: Option<&Idempotency>) -> Result<Option<Kept>
 /// An import that was carried out in a transaction that is still open.
 struct Work<'a> {
     import: &'a Import,
+    caller: &'a Caller,
     /// Whether this transaction made it.
     is_new: bool,
     /// The items that were carried out; those that may have to wait with their data.
@@ -136,7 +146,7 @@ struct Work<'a> {
 
 /// Commits, or takes all back and keeps what would have become of it.
 fn conclude(session: &mut Session, work: Work<'_>, context: &Context) -> Result<(), Failure> {
-    let Work { import, is_new, items, mut verdicts, mut beforehand, plan } = work;
+    let Work { import, caller, is_new, items, mut verdicts, mut beforehand, plan } = work;
     let now = context.now();
     let atomic = import.mode == "atomic";
     let changed = import.wanted_plan.as_ref().is_some_and(|wanted| *wanted != plan);
@@ -158,6 +168,10 @@ fn conclude(session: &mut Session, work: Work<'_>, context: &Context) -> Result<
         session.begin()?;
         if is_new {
             store::insert(&mut session.conn, import)?;
+        }
+        // What was told of workers of others was told, though nothing came of it.
+        if verdicts.iter().any(Verdict::tells_of_a_worker) {
+            audit::note_request(&mut session.conn, caller, &import.request(), context)?;
         }
         if !import.dry_run {
             for verdict in verdicts.iter_mut().chain(&mut beforehand) {
@@ -361,8 +375,15 @@ fn as_a_whole(session: &mut Session, import_id: Uuid, in_hand: &InHand, context:
     items.extend(again);
     let mut plan = Plan::default();
     plan.add(&verdicts);
-    let work =
-        Work { import: &import, is_new: false, items: &items, verdicts, beforehand: Vec::new(), plan: plan.hash() };
+    let work = Work {
+        import: &import,
+        caller: &caller,
+        is_new: false,
+        items: &items,
+        verdicts,
+        beforehand: Vec::new(),
+        plan: plan.hash(),
+    };
     match conclude(session, work, context) {
         Ok(()) => {
             in_hand.set(None);

@@ -11,6 +11,7 @@ use crate::code_enum;
 use crate::error::{Code, MAX_ERRORS, Problem, Violation};
 use crate::identifiers::PersonTaxCode;
 use crate::kind::Kind;
+use crate::rules_catalogue::WORKER_ONE_ACTIVE_DOTE;
 use crate::text::{Language, Text};
 
 code_enum! {
@@ -127,6 +128,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Whether it tells that a worker is in charge elsewhere.
+    pub fn tells_of_a_worker(&self) -> bool {
+        self.reasons.iter().any(|reason| reason.rule.as_deref() == Some(WORKER_ONE_ACTIVE_DOTE))
+    }
+
     /// On an item that was carried out, or not.
     pub fn of(item: &Item, answer: Option<&Answer>) -> Self {
         let mut verdict = Self {

@@ -1,6 +1,7 @@
 //! Load, decide, write.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -12,12 +13,14 @@ use crate::calls::model::Call;
 use crate::cohorts::rules::{check_window, refuse_ended};
 use crate::db::{Conn, Fault, Stored as _};
 use crate::error::{Code, Problem, Violation};
-use crate::identity::Caller;
+use crate::identity::{Caller, Role};
 use crate::participants::Participants;
 use crate::participants::model::Participant;
+use crate::participants::rules::check_open;
 use crate::partnerships;
 use crate::partnerships::model::Partnership;
 use crate::text;
+use crate::vault::Mask;
 use crate::vocabularies::terms::PartnershipState;
 
 /// The steps of its life.
@@ -27,6 +30,8 @@ pub enum Act {
     Verify(Verification),
     /// The operator withdraws it.
     Withdraw(OutcomeWithdrawal),
+    /// Takes away what leads to somebody, at the end of retention.
+    Pseudonymise(Arc<Mask>),
 }
 
 /// What an input names.
@@ -156,6 +161,14 @@ impl Resource for Outcomes {
                 let before = draft.before.as_ref().ok_or(Problem::new(Code::NotFound))?;
                 rules::verified(before, verification, context.today())
             }
+            Change::Act(Act::Pseudonymise(mask)) => {
+                let before = draft.before.as_ref().ok_or(Problem::new(Code::NotFound))?;
+                if draft.caller.role == Role::Region {
+                    Ok(masked(before, mask))
+                } else {
+                    Err(Problem::new(Code::NotYours))
+                }
+            }
             Change::Act(Act::Withdraw(withdrawal)) => {
                 let before = own(facts, draft)?;
                 let record = rules::withdrawn(before, withdrawal.reason.as_deref(), context.today())?;
@@ -208,6 +221,22 @@ fn authorise(participant: &Participant, caller: &Caller) -> Result<(), Problem> 
     ))
 }
 
+/// The outcome without what leads to somebody: the employer, who may be a person, the notices, by which others know the worker, and what
+/// people wrote. Contracts with the same employer still tell that they are.
+pub fn masked(outcome: &Outcome, mask: &Mask) -> Outcome {
+    let index = outcome.employer_index.as_ref();
+    let mut masked = Outcome {
+        employer_sealed: None,
+        employer_index: index.map(|index| mask.of("employer", index).to_vec()),
+        cob: None,
+        previous_cob: None,
+        state_reason: None,
+        ..outcome.clone()
+    };
+    masked.meta.external_id = None;
+    masked
+}
+
 /// What became of a worker is often known only after the partnership was concluded, so outcomes go on for as long as the call
 /// takes them. Of a partnership that was rejected or withdrawn there are none.
 fn check_state(state: PartnershipState) -> Result<(), Problem> {
@@ -255,6 +284,7 @@ fn write(
     {
         return Ok(record);
     }
+    check_open(participant)?;
     check_state(partnership.state)?;
     let record = rules::written(before, record, today)?;
     violations.extend(broken);

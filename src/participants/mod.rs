@@ -5,6 +5,7 @@ pub mod ops;
 pub mod routes;
 pub mod rules;
 pub mod store;
+pub mod subject;
 pub mod views;
 pub mod wire;
 

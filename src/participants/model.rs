@@ -1,6 +1,6 @@
 //! What is known of a participant. Tax code and names are sealed: [`Person`] exists only between opening and showing.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -24,8 +24,8 @@ pub struct Participant {
     pub cohort_id: Id<Cohorts>,
     /// The accredited operator in charge: the cohort's when the worker came in.
     pub operator_organisation_id: Id<Organisations>,
-    /// Sealed [`Person`], as JSON, for the place `participant.person`.
-    pub person_sealed: Vec<u8>,
+    /// Sealed [`Person`], as JSON, for the place `participant.person`; gone where nobody knows any more who it was.
+    pub person_sealed: Option<Vec<u8>>,
     /// Blind index of the tax code.
     pub worker_index: Vec<u8>,
     /// What others are shown instead.
@@ -56,6 +56,10 @@ pub struct Participant {
     pub left_on: Option<NaiveDate>,
     /// Why.
     pub exit_reason: Option<ExitReason>,
+    /// Since when the region alone processes it (limitazione, art. 18 GDPR).
+    pub restricted_at: Option<DateTime<Utc>>,
+    /// Since when nobody knows any more who it was.
+    pub pseudonymised_at: Option<DateTime<Utc>>,
 }
 
 impl Participant {
@@ -67,6 +71,11 @@ impl Participant {
     /// Whether the worker is in the operator's charge on `day`, with a Dote that is valid (invariant 2).
     pub fn in_charge_on(&self, day: NaiveDate) -> bool {
         self.left_on.is_none() && self.taken_charge_on.is_some_and(|taken| taken <= day) && self.dote_holds_on(day)
+    }
+
+    /// Whether it is kept and no more: restricted, or of nobody any more.
+    pub const fn is_closed(&self) -> bool {
+        self.restricted_at.is_some() || self.pseudonymised_at.is_some()
     }
 
     /// How long the worker is there.
@@ -128,7 +137,7 @@ pub struct Recorded {
 }
 
 /// Who the worker is.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// Codice fiscale.
     pub tax_code: String,

@@ -1,13 +1,13 @@
 //! Load, decide, write.
 
 use std::collections::{HashMap, HashSet};
-use std::convert::Infallible;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::model::{Participant, Person, Recorded, Stay};
 use super::rules::{self, Terms};
-use super::wire::{Dote, ParticipantInput};
+use super::wire::{Dote, ParticipantInput, ParticipantRectification};
 use super::{Participants, store, views};
 use crate::batch::{Change, Claims, Context, Draft, ParentLock, Ref, Resource, Settled, refs};
 use crate::calls::model::Call;
@@ -25,8 +25,29 @@ use crate::partnerships;
 use crate::partnerships::model::Partnership;
 use crate::partnerships::network::Network;
 use crate::text;
-use crate::vault::Vault;
+use crate::vault::{Mask, Vault};
 use crate::vocabularies::terms::PartnershipState;
+
+/// What the region does with a worker's data.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Corrects who it is, on the worker's request.
+    Rectify(ParticipantRectification),
+    /// Restricts it, or no more.
+    Restrict(bool),
+    /// Makes it nobody's, at the end of retention.
+    Pseudonymise(Arc<Mask>),
+}
+
+impl Act {
+    /// The tax code that it sets.
+    fn tax_code(&self) -> Option<&str> {
+        match self {
+            Self::Rectify(corrected) => corrected.tax_code.as_deref(),
+            Self::Restrict(_) | Self::Pseudonymise(_) => None,
+        }
+    }
+}
 
 /// What an input names.
 #[derive(Debug)]
@@ -34,15 +55,15 @@ pub struct Named {
     cohort: Option<Uuid>,
     /// Where the cohort lies.
     partnership: Option<Uuid>,
-    /// `None` for what is no write.
-    worker: Option<Result<Worker, Reason>>,
+    /// `None` for what names no worker.
+    pub(super) worker: Option<Result<Worker, Reason>>,
 }
 
 /// A worker's keys.
 #[derive(Debug)]
-struct Worker {
-    index: Vec<u8>,
-    pseudonym: String,
+pub(super) struct Worker {
+    pub(super) index: Vec<u8>,
+    pub(super) pseudonym: String,
 }
 
 impl Worker {
@@ -66,17 +87,27 @@ pub struct Facts {
     referenced: HashSet<Uuid>,
 }
 
+impl Facts {
+    /// The stays of the same worker, and under the same Dote.
+    pub(super) fn others<'f>(&'f self, record: &'f Participant) -> impl Iterator<Item = &'f Stay> {
+        let of_worker = self.by_worker.get(&record.worker_index).into_iter().flatten();
+        of_worker.chain(self.by_dote.get(&record.dote_number).into_iter().flatten())
+    }
+}
+
 impl Resource for Participants {
     const PARENT_LOCK: ParentLock = ParentLock::Share;
     type Input = ParticipantInput;
     type View = super::wire::Participant;
-    type Act = Infallible;
+    type Act = Act;
     type Refs = Named;
     type Facts = Facts;
     type Around = ();
 
     fn input_of(_: &mut Conn, record: &Participant, context: &Context) -> Result<ParticipantInput, Fault> {
-        let Person { tax_code, given_name, family_name } = views::open(record, &context.vault)?;
+        // Of who is nobody any more there is nothing to change: see `write`.
+        let person = views::open(record, &context.vault)?;
+        let Person { tax_code, given_name, family_name } = person.unwrap_or_default();
         let record = record.clone();
         Ok(ParticipantInput {
             external_id: record.meta.external_id,
@@ -123,7 +154,8 @@ impl Resource for Participants {
                 partnership: cohort.map(|found| found.partnership_id.uuid()),
                 worker: match change {
                     Change::Write(input) => Some(Worker::of(&input.tax_code, &context.vault)),
-                    Change::Delete | Change::Act(_) => None,
+                    Change::Act(act) => act.tax_code().map(|code| Worker::of(code, &context.vault)),
+                    Change::Delete => None,
                 },
             })
             .collect())
@@ -133,9 +165,9 @@ impl Resource for Participants {
         // What a change takes and what it sets free: the worker and the Dote.
         if let Change::Write(input) = &draft.change {
             claims.add("dote", &input.dote.number);
-            if let Some(Ok(worker)) = &draft.refs.worker {
-                claims.add("worker", &worker.index);
-            }
+        }
+        if let Some(Ok(worker)) = &draft.refs.worker {
+            claims.add("worker", &worker.index);
         }
         if let Some(before) = &draft.before {
             claims.add("dote", &before.dote_number);
@@ -202,7 +234,7 @@ impl Resource for Participants {
         match &draft.change {
             Change::Write(input) => write(facts, draft, input, context),
             Change::Delete => delete(facts, draft, context),
-            Change::Act(never) => match **never {},
+            Change::Act(act) => super::subject::act(facts, draft, act, context),
         }
     }
 
@@ -252,7 +284,7 @@ fn may_depart(draft: &Draft<'_, Participants>, before: &Participant) -> bool {
                 input.left_on.is_some() || input.taken_charge_on != before.taken_charge_on || moves(draft, before)
             }
             Change::Delete => true,
-            Change::Act(never) => match **never {},
+            Change::Act(_) => false,
         }
 }
 
@@ -265,7 +297,7 @@ fn moves(draft: &Draft<'_, Participants>, before: &Participant) -> bool {
                 || worker.is_none_or(|worker| worker.index != before.worker_index)
         }
         Change::Delete => true,
-        Change::Act(never) => match **never {},
+        Change::Act(act) => matches!(act, Act::Pseudonymise(_)) || act.tax_code().is_some(),
     }
 }
 
@@ -275,8 +307,10 @@ fn stays(conn: &mut Conn, drafts: &[Draft<'_, Participants>]) -> Result<Stays, F
     let mut workers: Vec<&[u8]> = Vec::new();
     let mut dotes: Vec<&str> = Vec::new();
     for draft in drafts {
-        if let (Change::Write(input), Some(Ok(worker))) = (&draft.change, &draft.refs.worker) {
+        if let Some(Ok(worker)) = &draft.refs.worker {
             workers.push(&worker.index);
+        }
+        if let Change::Write(input) = &draft.change {
             dotes.push(&input.dote.number);
         }
     }
@@ -344,6 +378,7 @@ fn write(
     {
         return Ok(record.clone());
     }
+    before.map_or(Ok(()), rules::check_open)?;
     let away = before.is_some_and(|before| before.left_on.is_some()) && input.left_on.is_some();
     check_state(partnership.state, away)?;
     let operator = facts.operators.get(&operator.uuid()).ok_or(Problem::new(Code::Internal))?;
@@ -361,10 +396,7 @@ fn write(
     let Some(record) = record.filter(|_| violations.is_empty()) else {
         return Err(Problem::invalid(violations));
     };
-    let of_worker = facts.by_worker.get(&record.worker_index).into_iter().flatten();
-    let of_dote = facts.by_dote.get(&record.dote_number).into_iter().flatten();
-    let others = of_worker.chain(of_dote);
-    rules::check_taken(&record.stay(), others, today)?;
+    rules::check_taken(&record.stay(), facts.others(&record), today)?;
     Ok(record)
 }
 
@@ -391,6 +423,7 @@ fn misnamed(draft: &Draft<'_, Participants>) -> Vec<Violation> {
 fn delete(facts: &Facts, draft: &Draft<'_, Participants>, context: &Context) -> Result<Participant, Problem> {
     let before = draft.before.as_ref().ok_or(Problem::new(Code::NotFound))?;
     authorise(draft.caller, before.operator_organisation_id.uuid())?;
+    rules::check_open(before)?;
     let (partnership, call) =
         facts.partnerships.get(&before.partnership_id.uuid()).ok_or(Problem::new(Code::NotFound))?;
     check_state(partnership.state, false)?;
@@ -409,5 +442,6 @@ fn delete(facts: &Facts, draft: &Draft<'_, Participants>, context: &Context) -> 
             ),
         ));
     }
-    draft.tombstone(context)
+    // A tombstone tells that there was somebody, not who.
+    Ok(Participant { person_sealed: None, ..draft.tombstone(context)? })
 }

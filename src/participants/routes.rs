@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::model::Participant;
-use super::wire::{Participant as View, ParticipantFilter, ParticipantLookup};
-use super::{Participants, store};
+use super::ops::Act;
+use super::wire::{
+    Participant as View, ParticipantFilter, ParticipantLookup, ParticipantRectification, ParticipantRestriction,
+};
+use super::{Participants, store, views};
 use crate::audit;
 use crate::batch::Resource as _;
 use crate::cohorts::Cohorts;
@@ -20,9 +23,10 @@ use crate::http::page::{MAX_LIMIT, Page};
 use crate::http::permit::Permit;
 use crate::http::respond::Items;
 use crate::http::select::Embed;
+use crate::http::step::{Step, Stepped};
 use crate::identifiers::PersonTaxCode;
 use crate::identity::Caller;
-use crate::identity::scopes::{ParticipantsRead, ParticipantsWrite};
+use crate::identity::scopes::{ParticipantsProtect, ParticipantsRead, ParticipantsWrite};
 use crate::kind::Kind;
 use crate::organisations::Organisations;
 use crate::partnerships::Partnerships;
@@ -79,6 +83,49 @@ pub fn register(api: &mut Api) {
         },
         lookup,
     );
+    let about = |id: &str, summary: &str, description: &str| About {
+        id: id.to_owned(),
+        tag: "participants",
+        summary: summary.to_owned(),
+        description: description.to_owned(),
+    };
+    api.operation(
+        Method::POST,
+        "/v1/participants/{id}/rectification",
+        about(
+            "rectify_participant",
+            "Correct who a worker is, on the worker's request",
+            "For the region (rettifica, art. 16 GDPR), in whatever state the partnership is, and also while the data is restricted. What the body leaves out stays. Operators              correct the records of their workers by PUT and PATCH. All records of a worker: `export_worker`.",
+        ),
+        rectify,
+    )
+    .refuses(&[Code::WorkerTaken]);
+    api.operation(
+        Method::POST,
+        "/v1/participants/{id}/restriction",
+        about(
+            "restrict_participant",
+            "Restrict a worker's data, or no more",
+            "For the region (limitazione, art. 18 GDPR). While it is restricted the record is kept as it is: operators neither change it nor record actions or outcomes of the              worker, tax code and names are shown to the region alone, and the feed tells readers to forget them. What outcomes are proven by can still be verified.",
+        ),
+        restrict,
+    );
+}
+
+async fn rectify(
+    permit: Permit<ParticipantsProtect>,
+    step: Step,
+    body: Body<ParticipantRectification>,
+) -> Result<Stepped<View>, Problem> {
+    step.take::<Participants, _>(&permit, &body.digest, Act::Rectify(body.value)).await
+}
+
+async fn restrict(
+    permit: Permit<ParticipantsProtect>,
+    step: Step,
+    body: Body<ParticipantRestriction>,
+) -> Result<Stepped<View>, Problem> {
+    step.take::<Participants, _>(&permit, &body.digest, Act::Restrict(body.value.restricted)).await
 }
 
 async fn lookup(permit: Permit<ParticipantsRead>, body: Body<ParticipantLookup>) -> Result<Items<View>, Problem> {
@@ -90,7 +137,9 @@ async fn lookup(permit: Permit<ParticipantsRead>, body: Body<ParticipantLookup>)
         .database()
         .query(move |conn, context| {
             let index = context.vault.index(code.as_str());
-            let found = store::of_worker(conn, &index, caller.sight(), MAX_LIMIT)?;
+            let mut found = store::of_worker(conn, &index, caller.sight(), MAX_LIMIT)?;
+            // Whoever is not shown who it is does not find it by that.
+            found.retain(|record| views::shows_person(record, &caller));
             let shown: Vec<(&Participant, &Caller)> = found.iter().map(|record| (record, caller.as_ref())).collect();
             let views = Participants::views(conn, &shown, context)?;
             let read = found.iter().map(|record| (Kind::Participant, record.meta.id));

@@ -3,7 +3,7 @@
 use chrono::{Datelike as _, NaiveDate};
 
 use super::model::{Participant, Recorded, Stay};
-use super::wire::{Dote, ParticipantInput, ParticipantWarning};
+use super::wire::{Dote, ParticipantInput, ParticipantRectification, ParticipantWarning};
 use crate::calls::model::{Call, CallRules};
 use crate::cohorts::rules::check_accreditation;
 use crate::error::{Code, Problem, Violation};
@@ -41,17 +41,9 @@ pub fn check(input: &ParticipantInput, before: Option<&Participant>, terms: Term
 
 /// The person, without the tax code, which is parsed before.
 fn check_person(input: &ParticipantInput, today: NaiveDate, violations: &mut Vec<Violation>) {
-    if input.birth_year > today.year() {
-        violations.push(Violation::new(
-            "/birth_year",
-            "in_the_future",
-            text!("The worker cannot be born in the future." / "Il lavoratore non può essere nato nel futuro."),
-        ));
-    }
+    check_born(Some(input.birth_year), today, violations);
     for (pointer, name) in [("/given_name", &input.given_name), ("/family_name", &input.family_name)] {
-        if name.trim().is_empty() {
-            violations.push(Violation::new(pointer, "too_short", text!("The name is blank." / "Il nome è vuoto.")));
-        }
+        check_name(pointer, Some(name), violations);
     }
     let entry = input.taken_charge_on.unwrap_or(input.dote.valid_from);
     checks::known("municipalities", "/municipality", Some(&input.municipality), entry, violations);
@@ -169,6 +161,65 @@ fn check_stay(
             );
             violations.push(Violation::new("/left_on", "ends_before_start", detail));
         }
+    }
+}
+
+/// What is kept of a worker and no more is not changed by operators.
+pub fn check_open(participant: &Participant) -> Result<(), Problem> {
+    check_known(participant)?;
+    if participant.restricted_at.is_none() {
+        return Ok(());
+    }
+    Err(Problem::because(
+        Code::WrongState,
+        text!(
+            "The worker's data is restricted: it is kept as it is."
+                / "I dati del lavoratore sono soggetti a limitazione: restano come sono."
+        ),
+    ))
+}
+
+/// Of whom nobody knows any more who it was, nothing can be changed.
+pub fn check_known(participant: &Participant) -> Result<(), Problem> {
+    if participant.pseudonymised_at.is_none() {
+        return Ok(());
+    }
+    Err(Problem::because(
+        Code::WrongState,
+        text!(
+            "Retention has ended: nobody knows any more who the worker was."
+                / "La conservazione è terminata: nessuno sa più chi fosse il lavoratore."
+        ),
+    ))
+}
+
+/// Checks what is corrected of who a worker is, but for the tax code, which is parsed before.
+pub fn check_rectification(corrected: &ParticipantRectification, today: NaiveDate) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    if *corrected == ParticipantRectification::default() {
+        let detail = text!("State what is to be corrected." / "Indicare che cosa va rettificato.");
+        violations.push(Violation::new("", "required", detail));
+    }
+    check_born(corrected.birth_year, today, &mut violations);
+    for (pointer, name) in [("/given_name", &corrected.given_name), ("/family_name", &corrected.family_name)] {
+        check_name(pointer, name.as_deref(), &mut violations);
+    }
+    violations
+}
+
+fn check_born(birth_year: Option<i32>, today: NaiveDate, violations: &mut Vec<Violation>) {
+    if birth_year.is_some_and(|year| year > today.year()) {
+        violations.push(Violation::new(
+            "/birth_year",
+            "in_the_future",
+            text!("The worker cannot be born in the future." / "Il lavoratore non può essere nato nel futuro."),
+        ));
+    }
+}
+
+fn check_name(pointer: &str, name: Option<&str>, violations: &mut Vec<Violation>) {
+    if name.is_some_and(|name| name.trim().is_empty()) {
+        violations.push(Violation::new(pointer, "too_short", text!("The name is blank." / "Il nome è vuoto.")));
     }
 }
 

@@ -27,7 +27,7 @@ stored! {
         partnership_id: Id<Partnerships>,
         cohort_id: Id<Cohorts>,
         operator_organisation_id: Id<Organisations>,
-        person_sealed: Vec<u8>,
+        person_sealed: Option<Vec<u8>>,
         worker_index: Vec<u8>,
         pseudonym: String,
         birth_year: i32,
@@ -43,6 +43,8 @@ stored! {
         taken_charge_on: Option<NaiveDate>,
         left_on: Option<NaiveDate>,
         exit_reason: Option<ExitReason>,
+        restricted_at: Option<DateTime<Utc>>,
+        pseudonymised_at: Option<DateTime<Utc>>,
     }
 }
 

@@ -12,21 +12,25 @@ use crate::ids::Id;
 use crate::organisations::Organisations;
 use crate::vault::Vault;
 
-/// What a sealed person belongs to.
 /// What the person is sealed for.
 pub const PLACE: &str = "participant.person";
 
 /// Opens what is sealed. That it cannot be is a fault of ours: another key, or a database that something else wrote to.
-pub fn open(record: &Participant, vault: &Vault) -> Result<Person, Fault> {
-    let json = vault
-        .open(PLACE, record.meta.id, &record.person_sealed)
-        .map_err(|error| Fault::DeserializationError(Box::new(error)))?;
-    serde_json::from_slice(&json).map_err(|error| Fault::DeserializationError(Box::new(error)))
+pub fn open(record: &Participant, vault: &Vault) -> Result<Option<Person>, Fault> {
+    let Some(sealed) = &record.person_sealed else { return Ok(None) };
+    let json =
+        vault.open(PLACE, record.meta.id, sealed).map_err(|error| Fault::DeserializationError(Box::new(error)))?;
+    serde_json::from_slice(&json).map(Some).map_err(|error| Fault::DeserializationError(Box::new(error)))
 }
 
 /// Whether the caller is shown who the worker is: the operator in charge, the region and the Dote system are.
 pub fn may_see(operator: Id<Organisations>, caller: &Caller) -> bool {
     matches!(caller.role, Role::Region | Role::Dote) || caller.organisation == operator.uuid()
+}
+
+/// The same for one record: one that is restricted shows it to the region alone.
+pub fn shows_person(record: &Participant, caller: &Caller) -> bool {
+    may_see(record.operator_organisation_id, caller) && (record.restricted_at.is_none() || caller.role == Role::Region)
 }
 
 /// The record that an input makes. The worker is its blind index and pseudonym.
@@ -49,7 +53,7 @@ pub fn record(
         cohort_id: before.map_or(crate::ids::Id::new(cohort.meta.id), |before| before.cohort_id),
         operator_organisation_id: before
             .map_or(cohort.operator_organisation_id, |before| before.operator_organisation_id),
-        person_sealed: seal(before, &person, draft.meta.id, context)?,
+        person_sealed: Some(seal(before, &person, draft.meta.id, context)?),
         worker_index: index.to_vec(),
         pseudonym: pseudonym.to_owned(),
         birth_year: input.birth_year,
@@ -65,15 +69,23 @@ pub fn record(
         taken_charge_on: input.taken_charge_on,
         left_on: input.left_on,
         exit_reason: input.exit_reason,
+        restricted_at: before.and_then(|before| before.restricted_at),
+        pseudonymised_at: before.and_then(|before| before.pseudonymised_at),
     })
 }
 
 /// Sealing twice looks different: where the person is the same, what is sealed already stays, so that nothing seems changed.
-fn seal(before: Option<&Participant>, person: &Person, id: uuid::Uuid, context: &Context) -> Result<Vec<u8>, Problem> {
+pub fn seal(
+    before: Option<&Participant>,
+    person: &Person,
+    id: uuid::Uuid,
+    context: &Context,
+) -> Result<Vec<u8>, Problem> {
     if let Some(before) = before
-        && open(before, &context.vault).is_ok_and(|sealed| sealed == *person)
+        && let Some(sealed) = &before.person_sealed
+        && open(before, &context.vault).is_ok_and(|known| known.as_ref() == Some(person))
     {
-        return Ok(before.person_sealed.clone());
+        return Ok(sealed.clone());
     }
     let json = serde_json::to_vec(person).map_err(|_| Problem::new(Code::Internal))?;
     Ok(context.vault.seal(&context.ids, PLACE, id, &json))
@@ -81,7 +93,7 @@ fn seal(before: Option<&Participant>, person: &Person, id: uuid::Uuid, context: 
 
 /// What a caller is shown.
 pub fn view(record: &Participant, caller: &Caller, vault: &Vault) -> Result<wire::Participant, Fault> {
-    let person = may_see(record.operator_organisation_id, caller).then(|| open(record, vault)).transpose()?;
+    let person = if shows_person(record, caller) { open(record, vault)? } else { None };
     let Participant {
         meta,
         partnership_id,
@@ -103,6 +115,8 @@ pub fn view(record: &Participant, caller: &Caller, vault: &Vault) -> Result<wire
         taken_charge_on,
         left_on,
         exit_reason,
+        restricted_at,
+        pseudonymised_at,
     } = record.clone();
     let warnings = person.as_ref().map(|person| rules::warnings(&person.tax_code, birth_year, sex)).unwrap_or_default();
     let (tax_code, given_name, family_name) = match person {
@@ -132,6 +146,8 @@ pub fn view(record: &Participant, caller: &Caller, vault: &Vault) -> Result<wire
         taken_charge_on,
         left_on,
         exit_reason,
+        restricted_at,
+        pseudonymised_at,
         warnings,
     })
 }

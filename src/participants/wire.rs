@@ -148,6 +148,11 @@ pub struct Participant {
     pub left_on: Option<NaiveDate>,
     /// Why.
     pub exit_reason: Option<ExitReason>,
+    /// Since when the worker's data is restricted (limitazione, art. 18 GDPR): it is kept, is changed by the region alone, and shows tax
+    /// code and names to the region alone.
+    pub restricted_at: Option<DateTime<Utc>>,
+    /// Since when nobody knows any more who it was: the end of retention.
+    pub pseudonymised_at: Option<DateTime<Utc>>,
     /// What is odd about the tax code; empty for readers who are not shown it.
     #[schema(min_items = 0, max_items = 10)]
     pub warnings: Vec<ParticipantWarning>,
@@ -165,6 +170,40 @@ pub struct ParticipantWarning {
     /// The same in Italian.
     #[schema(max_length = 200)]
     pub detail_it: &'static str,
+}
+
+/// What the region corrects of who a worker is, on the worker's request (rettifica, art. 16 GDPR); what is left out stays.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ParticipantRectification {
+    /// Codice fiscale.
+    #[schema(pattern = "^([A-Z0-9]{16}|[0-9]{11})$", max_length = 16)]
+    pub tax_code: Option<String>,
+    /// Given name (nome).
+    #[schema(min_length = 1, max_length = 100)]
+    pub given_name: Option<String>,
+    /// Family name (cognome).
+    #[schema(min_length = 1, max_length = 100)]
+    pub family_name: Option<String>,
+    /// Sex as registered.
+    pub sex: Option<Sex>,
+    /// Year of birth.
+    #[schema(minimum = 1900, maximum = 2100)]
+    pub birth_year: Option<i32>,
+}
+
+impl std::fmt::Debug for ParticipantRectification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ParticipantRectification(personal data)")
+    }
+}
+
+/// Whether a worker's data is to be restricted (limitazione, art. 18 GDPR), or no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ParticipantRestriction {
+    /// Whether it is.
+    pub restricted: bool,
 }
 
 /// Whose records are looked for. In a body, since a tax code must not stand in a URL.

@@ -153,12 +153,51 @@ impl Vault {
 
     /// A name for a person that tells nothing but that it is the same person: `W-` and 16 hexadecimal digits.
     pub fn pseudonym(&self, value: &str) -> String {
-        use std::fmt::Write as _;
-        mac(&self.pseudonym, value.as_bytes()).iter().take(8).fold(String::from("W-"), |mut name, byte| {
-            let _ = write!(name, "{byte:02x}");
-            name
-        })
+        format!("W-{}", hexadecimal(&mac(&self.pseudonym, value.as_bytes()), 8))
     }
+}
+
+/// A key that is thrown away with the last use of this value: what it masks is the same for the same person, and leads back to nobody.
+pub struct Mask([u8; KEY_LEN]);
+
+impl Mask {
+    /// A new one, from the system's randomness in any case.
+    pub fn new() -> Self {
+        let mut key = [0_u8; KEY_LEN];
+        rand::RngCore::fill_bytes(&mut rand::rngs::OsRng, &mut key);
+        Self(key)
+    }
+
+    /// What takes a value's place.
+    pub fn of(&self, label: &str, value: &[u8]) -> [u8; 32] {
+        mac(&self.0, &[label.as_bytes(), b"/", value].concat())
+    }
+
+    /// The same as a name: 16 hexadecimal digits.
+    pub fn name(&self, label: &str, value: &[u8]) -> String {
+        hexadecimal(&self.of(label, value), 8)
+    }
+}
+
+impl Default for Mask {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Mask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Mask(secret)")
+    }
+}
+
+/// So many of the first bytes, as hexadecimal digits.
+fn hexadecimal(bytes: &[u8], first: usize) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().take(first).fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 fn cipher(key: [u8; KEY_LEN]) -> Aes256Gcm {

@@ -8,16 +8,18 @@ use super::store::{self, Place};
 use super::{Unsealable, Vault};
 use crate::batch::{Context, idempotency};
 use crate::db::{Conn, Fault};
+use crate::identity::keys;
 use crate::{imports, outcomes, participants};
 
 /// Blocks that are read together.
 const PIECE: i64 = 64;
 
 /// Everything that is sealed.
-pub const PLACES: [Place; 6] = [
+pub const PLACES: [Place; 7] = [
     Place { table: "participant", column: "person_sealed", record: "id", name: participants::views::PLACE },
     Place { table: "outcome", column: "employer_sealed", record: "id", name: outcomes::views::PLACE },
     Place { table: "outcome_revision", column: "employer_sealed", record: "id", name: outcomes::views::PLACE },
+    Place { table: "signing_key", column: "private_sealed", record: "kid::uuid", name: keys::PLACE },
     Place { table: "idempotency", column: "body", record: "record_id", name: idempotency::PLACE },
     Place { table: "import_chunk", column: "sealed", record: "import_id", name: imports::stage::PLACE },
     Place { table: "import_waiting", column: "sealed", record: "import_id", name: imports::stage::PLACE },

@@ -39,6 +39,7 @@ pub fn check(input: &ActionInput, given: &Given<'_>, violations: &mut Vec<Violat
             violations.push(Violation::new(format!("{pointer}/participant"), "repeated_item", detail));
         }
         check_place(input, worker, given, &pointer, violations);
+        check_open(attendance, worker, given, &pointer, violations);
         if status::of(input.status).live || input.started_on.is_some() {
             check_dote(input, worker, &pointer, violations);
         }
@@ -72,6 +73,26 @@ fn check_place(
                 / "Il destinatario appartiene a un gruppo diverso da quello dell'azione."
         );
         violations.push(Violation::new(pointer, "other_cohort", detail));
+    }
+}
+
+/// What is kept of a worker and no more gains nothing new. What stands there already may stand there again.
+fn check_open(
+    attendance: &AttendanceInput,
+    worker: &Worker,
+    given: &Given<'_>,
+    pointer: &str,
+    violations: &mut Vec<Violation>,
+) {
+    let stood = given.before.is_some_and(|before| {
+        before.attendance.iter().any(|one| one.participant_id == worker.id && one.minutes == attendance.minutes)
+    });
+    if worker.is_closed && !stood {
+        let detail = text!(
+            "The worker's data is restricted: nothing is recorded of the worker any more."
+                / "I dati del lavoratore sono soggetti a limitazione: nulla viene più registrato sul lavoratore."
+        );
+        violations.push(Violation::new(format!("{pointer}/participant"), "restricted", detail));
     }
 }
 

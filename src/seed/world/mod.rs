@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::people::{self, CAPITALS, pick};
 use super::pusher::{Pusher, Record, caller};
 use crate::actions::Actions;
-use crate::batch::Context;
+use crate::batch::{Context, Probes};
 use crate::clock::Clock;
 use crate::identity::{Caller, Role};
 use crate::ids::Ids;
@@ -116,7 +116,7 @@ pub struct Story<'a> {
 /// The context in which the story is told: its own clock and ids, the service's vault.
 pub fn context(service: &Context) -> Context {
     let clock = Clock::fixed(at(date(2012, 7, 2)));
-    Context { clock, ids: Ids::seeded(2012), vault: Arc::clone(&service.vault) }
+    Context { clock, ids: Ids::seeded(2012), vault: Arc::clone(&service.vault), probes: Probes::default() }
 }
 
 fn at(day: NaiveDate) -> chrono::DateTime<chrono::Utc> {

@@ -154,6 +154,7 @@ fn worker(id: u128) -> Worker {
         dote_to: day("2013-02-28"),
         taken_charge_on: Some(day("2012-09-10")),
         left_on: None,
+        is_closed: false,
     }
 }
 
