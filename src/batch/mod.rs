@@ -16,6 +16,7 @@
 pub(crate) mod idempotency;
 mod job;
 mod lookup;
+mod notes;
 pub mod refs;
 mod replies;
 mod store;

@@ -7,10 +7,9 @@ use uuid::Uuid;
 
 use super::job::{Answer, Effect, Job};
 use super::{
-    Change, Claimed, Claims, Context, Draft, Input, Item, Kept, ParentLock, Resource, Settled, Target, Verb, Wants,
-    idempotency, refs, store,
+    Change, Claimed, Claims, Context, Draft, Input, Item, Kept, ParentLock, Resource, Settled, Target, Verb,
+    idempotency, notes, refs, store,
 };
-use crate::audit::{self, Changed};
 use crate::db::{Conn, ExternalKey, Fault, Meta, Stored};
 use crate::error::{Code, Problem, Violation};
 use crate::identifiers::PersonTaxCode;
@@ -49,7 +48,7 @@ struct Opened<'a, R: Resource> {
 /// One wave. `None` stands for a change that has to wait for the next one.
 fn advance<R: Resource>(conn: &mut Conn, items: &[&Item<R>], context: &Context) -> Result<Vec<Option<Answer>>, Fault> {
     let mut answers = recall_answers(conn, items, context)?;
-    note_shown::<R>(conn, items, &replayed(&answers), context)?;
+    notes::note_shown::<R>(conn, items, &notes::replayed(&answers), context)?;
     let opened = open_targets(conn, items, &mut answers, context)?;
 
     let asked: Vec<(&Caller, &Change<'_, R>)> =
@@ -72,14 +71,14 @@ fn advance<R: Resource>(conn: &mut Conn, items: &[&Item<R>], context: &Context) 
                 written.push((*index, draft, finished::<R>(record, draft, context)));
             }
             Err(problem) => {
-                note_told(conn, items.get(*index), &problem, context)?;
+                notes::note_told(conn, items.get(*index), &problem, context)?;
                 set(&mut answers, *index, Err(problem));
             }
         }
     }
     write::<R>(conn, &written, context)?;
-    note::<R>(conn, items, &written, context)?;
-    note_shown::<R>(conn, items, &unchanged(&written), context)?;
+    notes::note::<R>(conn, items, &written, context)?;
+    notes::note_shown::<R>(conn, items, &notes::unchanged(&written), context)?;
     for (index, reply) in super::replies::replies::<R>(conn, items, &written, context)? {
         set(&mut answers, index, reply);
     }
@@ -372,69 +371,6 @@ fn write<R: Resource>(conn: &mut Conn, written: &[Written<'_, '_, R>], context: 
         .map(|(_, draft, (record, _))| Settled { draft, record })
         .collect();
     if settled.is_empty() { Ok(()) } else { R::settle(conn, &settled, context) }
-}
-
-/// Answers that were given before: what they show is shown again.
-fn replayed(answers: &[Option<Answer>]) -> Vec<(usize, Uuid)> {
-    let shown = |(index, answer): (usize, &Option<Answer>)| match answer {
-        Some(Ok(reply)) if !reply.body.is_empty() => Some((index, reply.id)),
-        _ => None,
-    };
-    answers.iter().enumerate().filter_map(shown).collect()
-}
-
-/// Records that are shown to whoever has not changed them.
-fn unchanged<R: Resource>(written: &[Written<'_, '_, R>]) -> Vec<(usize, Uuid)> {
-    let same = written.iter().filter(|(.., (_, effect))| *effect == Effect::Unchanged);
-    same.map(|(index, _, (record, _))| (*index, record.meta().id)).collect()
-}
-
-/// Notes in the audit log what is shown without having been written: that is reading.
-fn note_shown<R: Resource>(
-    conn: &mut Conn,
-    items: &[&Item<R>],
-    shown: &[(usize, Uuid)],
-    context: &Context,
-) -> Result<(), Fault> {
-    let read: Vec<_> = shown
-        .iter()
-        .filter_map(|(index, id)| {
-            let item = items.get(*index).filter(|item| item.wants == Wants::Record)?;
-            Some((item.caller.as_ref(), item.request.as_ref(), R::KIND, *id))
-        })
-        .collect();
-    audit::note_each(conn, &read, context)
-}
-
-/// Notes that somebody was told of a worker of others.
-fn note_told<R: Resource>(
-    conn: &mut Conn,
-    item: Option<&&Item<R>>,
-    problem: &Problem,
-    context: &Context,
-) -> Result<(), Fault> {
-    let Some(item) = item.filter(|_| problem.code == Code::WorkerTaken) else { return Ok(()) };
-    context.probes.note(&item.caller.client_id);
-    audit::note_request(conn, &item.caller, &item.request, context)
-}
-
-/// Notes in the audit log what was written.
-fn note<R: Resource>(
-    conn: &mut Conn,
-    items: &[&Item<R>],
-    written: &[Written<'_, '_, R>],
-    context: &Context,
-) -> Result<(), Fault> {
-    let changes: Vec<Changed<'_>> = written
-        .iter()
-        .filter(|(.., (_, effect))| *effect != Effect::Unchanged)
-        .filter_map(|(index, _, (record, effect))| {
-            let item = items.get(*index)?;
-            let Meta { id, version, .. } = *record.meta();
-            Some(Changed { caller: &item.caller, request: &item.request, kind: R::KIND, id, effect: *effect, version })
-        })
-        .collect();
-    audit::note_changes(conn, &changes, context)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use super::extract::IfNoneMatch;
 use super::limits::{self, Standing, Subject};
 use super::message::{self, Checked};
 use super::reader::language;
-use super::{State, peer, permit};
+use super::{State, cost, peer, permit};
 use crate::error::{Code, Problem};
 use crate::identity::Caller;
 use crate::identity::metadata::RESOURCE_PATH;
@@ -183,12 +183,12 @@ async fn admit(request: &ServiceRequest, state: &State) -> Option<Standing> {
     let mut subjects = Vec::with_capacity(3);
     match (&caller, address) {
         (Some(caller), _) => {
-            let cost = limits::cost(request.method(), path);
+            let cost = cost::cost(request.method(), path);
             subjects.push((Subject::Client(caller.client_id.clone()), cost));
             subjects.push((Subject::Organisation(caller.organisation), cost));
             let lookup = Subject::Lookup(caller.client_id.clone());
-            let told = limits::may_probe(request.method(), path) && state.meter.is_spent(&lookup, limits::now());
-            if limits::is_lookup(path) || told {
+            let told = cost::may_probe(request.method(), path) && state.meter.is_spent(&lookup, limits::now());
+            if cost::is_lookup(path) || told {
                 subjects.push((lookup, 1));
             }
         }

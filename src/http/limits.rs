@@ -1,6 +1,6 @@
 //! How much a client may ask for. Every answer says how much is left, so that nobody has to find out by being refused.
 //!
-//! A quota is a number of units a minute of the clock; a request costs as many as its operation is worth ([`cost`]). The requests of a
+//! A quota is a number of units a minute of the clock; a request costs as many as its operation is worth ([`cost`](super::cost::cost)). The requests of a
 //! client count for its organisation as well, and look-ups by tax code have a quota of their own: guessing codes is what it keeps slow.
 //! The headers (`X-RateLimit-*` of the ModI guidelines, `RateLimit` of the IETF draft `draft-ietf-httpapi-ratelimit-headers`) tell of the
 //! quota that has least left.
@@ -16,7 +16,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use actix_web::http::Method;
 use actix_web::web;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -41,33 +40,6 @@ pub struct Quotas {
     pub token: u32,
     /// Look-ups by tax code, for a client.
     pub lookup: u32,
-}
-
-/// What a request costs, in units: about what it takes of the database, a read by id being one.
-pub fn cost(method: &Method, path: &str) -> u32 {
-    let mut segments = path.trim_matches('/').split('/').skip(1);
-    let (collection, one) = (segments.next().unwrap_or_default(), segments.next());
-    match (method, collection, one) {
-        (_, "exports" | "reconciliations", _) => 100,
-        (&Method::POST, "imports", None) => 50,
-        (&Method::GET, "changes", _) => 10,
-        (&Method::GET | &Method::HEAD, _, None) => 5,
-        (&Method::POST, "participants", Some("lookup")) => 5,
-        (&Method::POST, "workers", Some("export")) => 50,
-        (&Method::GET | &Method::HEAD | &Method::OPTIONS, ..) => 1,
-        _ => 3,
-    }
-}
-
-/// Whether a request looks a worker up by tax code.
-pub fn is_lookup(path: &str) -> bool {
-    matches!(path, "/v1/participants/lookup" | "/v1/workers/export")
-}
-
-/// Whether a request may be told that a worker is in charge elsewhere: one that writes participants, or an import.
-pub fn may_probe(method: &Method, path: &str) -> bool {
-    let writes = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
-    writes && (path == "/v1/imports" || path.starts_with("/v1/participants"))
 }
 
 /// Whose requests are counted together.
@@ -411,17 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn dear_operations_cost_more_and_never_more_than_all() {
-        let of = |method: Method, path: &str| cost(&method, path);
-        assert_eq!(of(Method::GET, "/v1/participants/x"), 1);
-        assert_eq!(of(Method::GET, "/v1/participants"), 5);
-        assert_eq!(of(Method::POST, "/v1/participants"), 3);
-        assert_eq!(of(Method::PUT, "/v1/actions/by-external-id/x"), 3);
-        assert_eq!(of(Method::POST, "/v1/participants/lookup"), 5);
-        assert_eq!(of(Method::GET, "/v1/changes"), 10);
-        assert_eq!(of(Method::POST, "/v1/imports"), 50);
-        assert_eq!(of(Method::GET, "/v1/imports/x/report"), 1);
-        assert_eq!(of(Method::GET, "/v1/exports/outcomes"), 100);
+    fn an_operation_never_costs_more_than_all() {
         let meter = Meter::new(QUOTAS);
         assert!(meter.charge(&[(client("a"), 100)], at(0)).unwrap().allowed, "a small quota lets one pass");
         assert!(!meter.charge(&[(client("a"), 1)], at(0)).unwrap().allowed);

@@ -19,7 +19,8 @@ use super::State;
 use super::finish::routed;
 use super::headers::prefers;
 use crate::error::{Code, Problem, Violation};
-use crate::identity::message::{AnswerClaims, Demands, Expected, Flaw, Once, digests};
+use crate::identity::flaw::Flaw;
+use crate::identity::message::{AnswerClaims, Demands, Expected, Once, digests};
 use crate::identity::store::{self, Use};
 use crate::identity::{Caller, message};
 

@@ -1,6 +1,7 @@
 //! Everything between the wire and the slices: who may call, how requests are read, how answers are written, and how an
 //! operation documents itself.
 
+pub mod cost;
 pub mod crud;
 pub mod deprecation;
 pub mod endpoint;

@@ -2,6 +2,7 @@
 
 pub mod assertion;
 pub mod external;
+pub mod flaw;
 pub mod issuers;
 pub mod jwk;
 pub mod jwks;

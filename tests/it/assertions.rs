@@ -79,15 +79,25 @@ fn whatever_else_is_sent_gets_the_answer_of_a_wrong_secret() {
         let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
         format!("{}.{}.", part(&header), part(&claims))
     };
+    // Signed as it stands, whatever it is.
+    let signed = |header: &Value, claims: &str| {
+        let part = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+        let message = format!("{}.{}", part(&header.to_string()), part(claims));
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::ES256).unwrap();
+        format!("{message}.{signature}")
+    };
+    let plain = json!({"alg": "ES256", "kid": "k"});
     // The value as it stands: what no number of ours can be, and what is not even JSON.
     let written = |name: &str, value: &str| {
         let mut claims = claims(&format!("written {name}"));
         claims[name] = json!("here");
-        let claims = claims.to_string().replace("\"here\"", value);
-        let part = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
-        let message = format!("{}.{}", part(r#"{"alg": "ES256", "kid": "k"}"#), part(&claims));
-        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::ES256).unwrap();
-        format!("{message}.{signature}")
+        signed(&plain, &claims.to_string().replace("\"here\"", value))
+    };
+    // A header that says more, over claims that are right.
+    let saying = |name: &str, value: Value| {
+        let mut header = plain.clone();
+        header[name] = value;
+        signed(&header, &claims(&format!("saying {name}")).to_string())
     };
     // Right in everything but its length.
     let long = |length: usize| {
@@ -108,7 +118,8 @@ fn whatever_else_is_sent_gets_the_answer_of_a_wrong_secret() {
         long(700_000),
         raw(json!({"alg": "none", "kid": "k"}), claims("none")),
         raw(json!({"alg": "None", "kid": "k"}), claims("None")),
-        raw(json!({"alg": "ES256", "kid": "k", "crit": ["exp"]}), claims("crit")),
+        saying("crit", json!(["exp"])),
+        saying("crit", json!([])),
         format!("{}.{}.", parts[0], parts[1]),
         format!("{}.{}.{}", parts[0], parts[1], BASE64_URL_SAFE_NO_PAD.encode([0; 64])),
         format!("{}.{}.{}", parts[0], BASE64_URL_SAFE_NO_PAD.encode(claims("forged").to_string()), parts[2]),
@@ -124,8 +135,11 @@ fn whatever_else_is_sent_gets_the_answer_of_a_wrong_secret() {
         headed(|header| header.jku = Some("http://127.0.0.1:1/keys".to_owned())),
         headed(|header| header.x5u = Some("http://127.0.0.1:1/keys".to_owned())),
         headed(|header| header.cty = Some("JWT".to_owned())),
-        raw(json!({"alg": "ES256", "kid": "k", "jwk": jwk}), claims("jwk")),
-        raw(json!({"alg": "ES256", "kid": "k", "x5c": ["AA"]}), claims("x5c")),
+        saying("jwk", jwk),
+        saying("x5c", json!(["AA"])),
+        saying("x5t", json!("AAAA")),
+        saying("b64", json!(false)),
+        saying("zip", json!("DEF")),
         with("iss", json!("other")),
         with("sub", json!("other")),
         with("sub", json!("nobody")),
@@ -204,6 +218,7 @@ fn whatever_else_is_sent_gets_the_answer_of_a_wrong_secret() {
         with("iat", json!(now as f64 - 0.25)),
         with("nbf", json!(now as f64 - 0.75)),
         written("exp", &format!("{}.000001", now + 60)),
+        saying("typ", json!("JWT")),
         long(5000),
     ] {
         ask(&service, &assertion).expect(200);

@@ -266,6 +266,38 @@ fn a_record_of_others_is_answered_like_one_that_does_not_exist() {
     }
 }
 
+/// With all the scopes of a role every operation that its scopes admit gets past the token, whatever then becomes of it.
+#[test]
+fn every_operation_is_open_to_every_role_that_has_its_scope() {
+    let mut world = World::new();
+    let records = records(&mut world);
+    let clients = [
+        (Role::Operator, &world.operator),
+        (Role::Region, &world.region),
+        (Role::Dote, &world.dote),
+        (Role::Auditor, &world.auditor),
+    ];
+    let mut operations = matrix();
+    // What is deleted is gone for the others.
+    operations.sort_by_key(|operation| operation.method == "DELETE");
+    let mut tried: BTreeMap<&str, usize> = BTreeMap::new();
+    for operation in operations.iter().filter(|operation| operation.scope.is_some()) {
+        let scope = SCOPES.iter().find(|scope| scope.name == operation.scope());
+        let scope = scope.unwrap_or_else(|| panic!("{}: {} is not in the table", operation.id, operation.scope()));
+        // A record, where it is about one: what may come after the look at the token is not kept from coming.
+        let kind = operation.path.split('/').nth(2).unwrap();
+        let id = records.get(kind).map_or(NOWHERE, String::as_str);
+        for (role, client) in clients.iter().filter(|(role, _)| scope.roles.contains(role)) {
+            let answer = operation.send(client, id);
+            let refused = answer.status == 401 || answer.status == 403 && answer.code() == "insufficient_scope";
+            assert!(!refused, "{role} {}: {answer}", operation.id);
+            *tried.entry(role.as_str()).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(tried.len(), clients.len(), "{tried:?}");
+    assert!(tried.values().sum::<usize>() > 150, "{tried:?}");
+}
+
 #[test]
 fn lists_and_the_feed_show_an_operator_only_what_it_takes_part_in() {
     let mut world = World::new();

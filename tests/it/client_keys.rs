@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use chrono::Duration;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
 use jsonwebtoken::{Algorithm, EncodingKey, encode};
 use ricolloca::clock::Clock;
 use ricolloca::identity::store::forget_assertions;
@@ -115,4 +117,40 @@ fn assertions_are_forgotten_when_they_have_expired_and_not_before() {
     assert_eq!(forget_assertions(&mut service.database.connect(), early).unwrap(), 1);
     ask(&service, &long).expect(200);
     assert_eq!((forget(207), forget(1000)), (1, 0));
+}
+
+#[derive(QueryableByName)]
+struct Kept {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Text)]
+    secret_hash: String,
+}
+
+#[test]
+fn of_a_secret_a_hash_is_kept_that_takes_memory_and_time() {
+    let service = Service::start();
+    let folder = tempfile::tempdir().unwrap();
+    register(&service, "signer", &[ec_key("k").1]);
+    let newcomer = ["add-client", "newcomer", "--role", "operator", "--organisation", "99999970983"];
+    let added = command(&service, folder.path(), &newcomer);
+    assert!(added.status.success(), "{added:?}");
+    let said = String::from_utf8(added.stdout).unwrap();
+    let secret = said.rsplit(' ').next().unwrap().trim();
+
+    let kept: Vec<Kept> = diesel::sql_query("SELECT id, secret_hash FROM client WHERE secret_hash IS NOT NULL")
+        .load(&mut service.database.connect())
+        .unwrap();
+    // The six that every service here has, and the newcomer; who signs has no secret.
+    assert_eq!(kept.len(), 7);
+    assert!(kept.iter().any(|client| client.id == "newcomer") && kept.iter().all(|client| client.id != "signer"));
+    for client in &kept {
+        assert!(client.secret_hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", client.id);
+        assert!(!client.secret_hash.contains(secret), "{}", client.id);
+    }
+    // Six of them have the same secret, and nobody can tell.
+    let mut hashes: Vec<&str> = kept.iter().map(|client| client.secret_hash.as_str()).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), kept.len());
 }

@@ -70,6 +70,8 @@ fn no_page_runs_what_stands_in_it() {
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
         let scripts = policy.split(';').map(str::trim).find(|part| part.starts_with("script-src")).unwrap();
         assert_eq!(scripts, "script-src 'self'");
+        // A page may have a policy of its own for what its links tell.
+        assert!(page.header("referrer-policy").is_some(), "{path}");
         let text = String::from_utf8(page.body).unwrap();
         // Every script has a source, and no element has a handler.
         assert_eq!(text.matches("<script").count(), text.matches("<script src=\"").count(), "{path}");
@@ -80,5 +82,7 @@ fn no_page_runs_what_stands_in_it() {
         let policy = answer.header("content-security-policy").unwrap();
         assert_eq!(policy, "default-src 'none'; frame-ancestors 'none'", "{path}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), Some("same-origin"), "{path}");
     }
 }

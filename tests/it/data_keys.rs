@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use crate::support::{Service, World};
 
 /// Table and column of everything that is sealed.
-const SEALED: [(&str, &str); 6] = [
+const SEALED: [(&str, &str); 7] = [
     ("participant", "person_sealed"),
     ("outcome", "employer_sealed"),
     ("outcome_revision", "employer_sealed"),
+    ("signing_key", "private_sealed"),
     ("idempotency", "body"),
     ("import_chunk", "sealed"),
     ("import_waiting", "sealed"),
@@ -169,4 +170,34 @@ fn of_a_revision_nothing_changes_but_how_it_is_sealed() {
     // How it is sealed may change, but nothing that opens can be put there without the keys.
     diesel::sql_query("UPDATE outcome_revision SET employer_sealed = '\\x010203'").execute(&mut conn).unwrap();
     assert_eq!(world.dote.get("/v1/outcomes?as_known_at=2012-11-01T00:00:00Z").expect(500).code(), "internal");
+}
+
+#[test]
+fn keys_that_sign_tokens_are_sealed_also_those_from_before() {
+    let service = Service::start();
+    let token = service.client("operator-1");
+    assert_eq!(count(&service, "signing_key WHERE private_pem IS NULL AND private_sealed IS NOT NULL"), 1);
+    // As it was kept before: in clear.
+    let mut conn = service.database.connect();
+    let secret = p256::SecretKey::random(&mut rand::rngs::OsRng);
+    let pem = p256::pkcs8::EncodePrivateKey::to_pkcs8_pem(&secret, p256::pkcs8::LineEnding::LF).unwrap();
+    diesel::sql_query(
+        "INSERT INTO signing_key (kid, private_pem, created_at, signs_from) \
+         VALUES (gen_random_uuid()::text, $1, now(), now() + interval '1 hour')",
+    )
+    .bind::<diesel::sql_types::Text, _>(pem.as_str())
+    .execute(&mut conn)
+    .unwrap();
+    drop(conn);
+    let folder = tempfile::tempdir().unwrap();
+    // Whoever starts next seals it; who runs goes on.
+    let other = service.another(&[]);
+    assert_eq!(count(&service, "signing_key WHERE private_pem IS NULL AND private_sealed IS NOT NULL"), 2);
+    token.get("/v1/calls").expect(200);
+    other.bearer(token.token.as_ref().unwrap()).get("/v1/calls").expect(200);
+    let said = rotate(&service, folder.path(), &"2a".repeat(32));
+    assert!(said.status.success(), "{said:?}");
+    assert_eq!(of_version(&service, "signing_key", "private_sealed", 2), (2, 2));
+    token.get("/v1/calls").expect(200);
+    service.client("operator-2").get("/v1/calls").expect(200);
 }

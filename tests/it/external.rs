@@ -89,6 +89,14 @@ fn without(name: &str) -> Value {
     claims
 }
 
+/// Signs a header and claims as they stand, whatever they are.
+fn sign(header: &Value, claims: &str, key: &EncodingKey, algorithm: Algorithm) -> String {
+    let part = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+    let signed = format!("{}.{}", part(&header.to_string()), part(claims));
+    let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), key, algorithm).unwrap();
+    format!("{signed}.{signature}")
+}
+
 #[test]
 fn a_voucher_is_good_for_its_consumer_and_says_what_for() {
     let known = Known::new();
@@ -164,6 +172,10 @@ fn an_e_service_is_good_for_its_part_only() {
 #[test]
 fn no_voucher_that_is_not_right_is_accepted() {
     let known = Known::new();
+    // A key that signs whatever this test has it sign.
+    let (key, jwk) = rsa_key("k1", "RS256", 2048);
+    known.issuer.use_keys(vec![(key.clone(), jwk)]);
+    assert!(within(10, || known.status(&Issuer::claims()) == 200));
     let now = known.service.clock.now().timestamp();
     let mut forged: Vec<(String, String)> = Vec::new();
     // Claims.
@@ -220,11 +232,15 @@ fn no_voucher_that_is_not_right_is_accepted() {
     }
     // Headers and signatures.
     let part = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-    let good = known.issuer.sign(&Issuer::claims());
-    let (signed, signature) = good.rsplit_once('.').unwrap();
-    let body = signed.split_once('.').unwrap().1;
-    let raw = |header: Value| format!("{}.{body}", part(header.to_string().as_bytes()));
+    let claims = Issuer::claims().to_string();
+    let raw = |header: Value| format!("{}.{}", part(header.to_string().as_bytes()), part(claims.as_bytes()));
     let plain = json!({"alg": "RS256", "typ": "at+jwt", "kid": "k1"});
+    let good = sign(&plain, &claims, &key, Algorithm::RS256);
+    let changed = |name: &str, value: Value| {
+        let mut header = plain.clone();
+        header[name] = value;
+        header
+    };
     for (name, value) in [
         ("alg", json!("none")),
         ("alg", json!("None")),
@@ -236,20 +252,27 @@ fn no_voucher_that_is_not_right_is_accepted() {
         ("kid", json!("../../k1")),
         ("kid", json!("' OR 1=1 --")),
         ("kid", json!("http://127.0.0.1:1/jwks.json")),
-        ("kid", json!("k".repeat(7000))),
+        ("kid", json!("k".repeat(4000))),
         ("kid", json!(["k1"])),
         ("jku", json!("http://127.0.0.1:1/jwks.json")),
         ("x5u", json!("http://127.0.0.1:1/chain.pem")),
-        ("jwk", json!({"kty": "RSA"})),
+        ("x5c", json!(["MIIB"])),
+        ("jwk", known.issuer.set()["keys"][0].clone()),
         ("crit", json!(["exp"])),
         ("b64", json!(false)),
+        ("zip", json!("DEF")),
         ("use", json!("enc")),
     ] {
-        let mut header = plain.clone();
-        header[name] = value;
-        let head = raw(header);
-        forged.push((format!("header {name}"), format!("{head}.{signature}")));
-        forged.push((format!("header {name}, unsigned"), format!("{head}.")));
+        // It is the header that is wrong, and not its signature.
+        let header = changed(name, value);
+        forged.push((format!("header {name}"), sign(&header, &claims, &key, Algorithm::RS256)));
+        forged.push((format!("header {name}, unsigned"), format!("{}.", raw(header))));
+    }
+    // What the same key signs in another way than it is published for.
+    for (name, algorithm) in [("PS256", Algorithm::PS256), ("RS384", Algorithm::RS384), ("RS512", Algorithm::RS512)] {
+        let header = changed("alg", json!(name));
+        forged.push((format!("signed by {name}"), sign(&header, &claims, &key, algorithm)));
+        forged.push((format!("signed by {name}, not told"), sign(&plain, &claims, &key, algorithm)));
     }
     let published = known.issuer.set()["keys"][0].clone();
     for secret in [published["n"].as_str().unwrap().as_bytes(), published.to_string().as_bytes(), b""] {
@@ -265,11 +288,26 @@ fn no_voucher_that_is_not_right_is_accepted() {
     let mut curved = Issuer::header("k1");
     curved.alg = Algorithm::ES256;
     forged.push(("another kind of key".to_owned(), encode(&curved, &Issuer::claims(), &curve).unwrap()));
-    let twice = Issuer::claims().to_string().replacen('{', &format!("{{\"consumerId\":\"{CONSUMER}\","), 1);
-    forged.push((
-        "claims twice".to_owned(),
-        format!("{}.{}.{signature}", part(plain.to_string().as_bytes()), part(twice.as_bytes())),
-    ));
+    for (name, value) in [("consumerId", CONSUMER), ("iss", NAME), ("iss", "x"), ("aud", "x")] {
+        let twice = claims.replacen('{', &format!("{{\"{name}\":\"{value}\","), 1);
+        forged.push((format!("{name} twice"), sign(&plain, &twice, &key, Algorithm::RS256)));
+    }
+    // Another authority that a token names, and that has the key it is signed with.
+    let elsewhere = Issuer::start(json!({}));
+    let (evil, evil_jwk) = rsa_key("evil", "RS256", 2048);
+    elsewhere.use_keys(vec![(evil.clone(), evil_jwk.clone())]);
+    let url = format!("{}/jwks.json", elsewhere.url);
+    for kid in ["evil", "k1"] {
+        for (name, value) in [("jku", json!(url)), ("x5u", json!(url)), ("jwk", evil_jwk.clone()), ("kid", json!(url))]
+        {
+            let mut header = changed("kid", json!(kid));
+            header[name] = value;
+            forged.push((format!("{name} of elsewhere, kid {kid}"), sign(&header, &claims, &evil, Algorithm::RS256)));
+        }
+    }
+    let of_elsewhere = with("iss", json!(elsewhere.url)).to_string();
+    let header = changed("kid", json!("evil"));
+    forged.push(("iss of elsewhere".to_owned(), sign(&header, &of_elsewhere, &evil, Algorithm::RS256)));
     forged.push(("cut off".to_owned(), good[..good.len() - 2].to_owned()));
     forged.push(("of four parts".to_owned(), format!("{good}.x")));
     forged.push(("too long".to_owned(), format!("{good}{}", "A".repeat(8000))));
@@ -280,6 +318,7 @@ fn no_voucher_that_is_not_right_is_accepted() {
         assert_eq!(answer.code(), "unauthenticated");
         assert!(answer.header("www-authenticate").unwrap().contains("resource_metadata="));
     }
+    assert_eq!(elsewhere.asked(), 0, "no URL is taken from a token");
     assert_eq!(known.ask(&good), 200, "and the right one still is");
 }
 

@@ -20,6 +20,7 @@ mod cohorts;
 mod contract;
 mod cors;
 mod data_keys;
+mod data_subjects;
 mod demo;
 mod embedded;
 mod exports;

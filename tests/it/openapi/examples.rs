@@ -306,6 +306,13 @@ fn work(book: &mut Book) {
         json!({"education_level": "L"}),
     );
     book.send(OPERATOR, "find_participants", json!({}), json!({}), Some(json!({"tax_code": second.as_str()})));
+    // A worker of whom nothing else is told here.
+    let worker = book.find(REGION, "/v1/participants?external_id=w-1600");
+    let (worker, code) = (worker["id"].clone(), worker["tax_code"].clone());
+    book.send(REGION, "export_worker", json!({}), json!({}), Some(json!({"tax_code": code})));
+    let corrected = json!({"given_name": "Giovanna", "sex": "female"});
+    book.send(REGION, "rectify_participant", json!({"id": worker}), json!({}), Some(corrected));
+    book.send(REGION, "restrict_participant", json!({"id": worker}), json!({}), Some(json!({"restricted": true})));
 
     let action = id(book, "/v1/actions?external_id=pt-30-a0014");
     let training = |name: &str, day: &str| {

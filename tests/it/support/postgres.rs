@@ -98,6 +98,8 @@ fn with_database(url: &str, database: &str) -> String {
 pub struct Database {
     pub name: String,
     pub url: String,
+    /// Somebody else's, who drops it.
+    borrowed: bool,
 }
 
 impl Database {
@@ -120,7 +122,12 @@ impl Database {
         let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         cluster.connect("postgres").batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).unwrap();
         drop(turn);
-        Self { url: cluster.url(&name), name }
+        Self { url: cluster.url(&name), name, borrowed: false }
+    }
+
+    /// The same database, for another service on it.
+    pub fn again(&self) -> Self {
+        Self { name: self.name.clone(), url: self.url.clone(), borrowed: true }
     }
 
     pub fn connect(&self) -> PgConnection {
@@ -130,6 +137,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        if self.borrowed {
+            return;
+        }
         let _ =
             cluster().connect("postgres").batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }

@@ -27,7 +27,7 @@ pub struct Service {
 }
 
 pub fn context(clock: Clock) -> Context {
-    Context { clock, ids: Ids::random(), vault: std::sync::Arc::new(Vault::new(&[42; 32])) }
+    Context::new(clock, Ids::random(), Vault::new(&[42; 32]))
 }
 
 impl Service {
@@ -61,6 +61,11 @@ impl Service {
         let database = Database::new();
         ricolloca::seed::load(&database.url, &context(Clock::System)).unwrap();
         Self::serve(database, Clock::System, &[])
+    }
+
+    /// Another process's worth of service on the same database; ends first.
+    pub fn another(&self, flags: &[&str]) -> Self {
+        Self::serve(self.database.again(), self.clock.clone(), flags)
     }
 
     fn serve(database: Database, clock: Clock, flags: &[&str]) -> Self {
