@@ -1,11 +1,14 @@
 //! What is done to a service from the command line rather than over HTTP.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
 
 use uuid::Uuid;
 
 use crate::audit;
+use crate::audit::log::Node;
 use crate::audit::verify::{Finding, Sealed, verify};
 use crate::batch::Context;
 use crate::clock::Clock;
@@ -52,9 +55,15 @@ pub fn audit_verify(settings: &Settings, proof: &AuditVerify) -> Result<(), Star
             known.into_iter().map(|(size, text)| (u64::try_from(size).unwrap_or_default(), text)).collect();
         let unsealed = audit::store::unsealed(conn)?;
         let (mut piece, mut next) = (Vec::new().into_iter(), 0);
+        let nodes = RefCell::new(HashMap::new());
         let leaves = std::iter::from_fn(|| {
             if piece.len() == 0 {
-                piece = match audit::store::leaves(conn, next, PIECE) {
+                let found = audit::store::leaves(conn, next, PIECE).and_then(|found| {
+                    let last = found.last().map_or(next, |leaf| leaf.place + 1);
+                    nodes.replace(audit::store::nodes(conn, next, last)?);
+                    Ok(found)
+                });
+                piece = match found {
                     Ok(found) => found.into_iter(),
                     Err(fault) => return Some(Err(fault)),
                 };
@@ -64,7 +73,8 @@ pub fn audit_verify(settings: &Settings, proof: &AuditVerify) -> Result<(), Star
             let content = leaf.event.as_ref().map(audit::entry::content);
             Some(Ok(Sealed { position: u64::try_from(leaf.place).unwrap_or(u64::MAX), content }))
         });
-        let found = verify(context.vault.signer(), &checkpoints, leaves, kept.as_deref().map(str::trim))?;
+        let is_kept = |node: &Node| nodes.borrow().get(&(node.level, node.position)) == Some(&node.hash);
+        let found = verify(context.vault.signer(), &checkpoints, leaves, is_kept, kept.as_deref().map(str::trim))?;
         Ok(match u64::try_from(unsealed) {
             Ok(unsealed) if unsealed > 0 => found.and(Err(Finding::Inserted(unsealed))),
             _ => found.map(|size| (size, checkpoints.len())),
@@ -88,10 +98,6 @@ pub fn add_client(settings: &Settings, client: &AddClient) -> Result<(), StartEr
     let keys = keys.transpose()?.unwrap_or_default();
     let external =
         client.issuer.clone().zip(client.subject.clone()).map(|(issuer, subject)| External { issuer, subject });
-    let demands = Demands {
-        integrity: client.demands.contains(&Demand::Integrity),
-        audit: client.demands.contains(&Demand::Audit),
-    };
     let ground = Ground::lay(settings)?;
     migrations::migrate(&ground.url)?;
     let context = ground.context(settings)?;
@@ -113,6 +119,12 @@ pub fn add_client(settings: &Settings, client: &AddClient) -> Result<(), StartEr
         said.push_str(&format!("keys           {}\n", keys.len()));
     }
     let (id, name) = (client.id.as_str(), client.name.as_str());
+    let demands = match &client.demands {
+        Some(stated) => {
+            Demands { integrity: stated.contains(&Demand::Integrity), audit: stated.contains(&Demand::Audit) }
+        }
+        None => store::live_client(&mut conn, id)?.map(|known| known.demands).unwrap_or_default(),
+    };
     let new = Registration { keys: &keys, demands, ..Registration::new(id, role, &tax_code, name, credentials) };
     register(&mut conn, &context, new)?;
     audit::note_command(&mut conn, "add_client", context.now())?;

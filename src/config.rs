@@ -149,9 +149,10 @@ pub struct AddClient {
     /// What that authority calls the client: `consumerId` of a PDND voucher, `client_id` of other tokens.
     #[arg(long, requires = "issuer")]
     pub subject: Option<String>,
-    /// What the client's profile demands of its messages beside a token; needs its keys.
-    #[arg(long, value_enum, value_delimiter = ',', requires = "jwks")]
-    pub demands: Vec<Demand>,
+    /// What the client's profile demands of its messages beside a token, which it signs with the keys that it has here. Where nothing is said, a
+    /// client that is there already keeps what it has.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub demands: Option<Vec<Demand>>,
 }
 
 /// What a profile can demand of messages.
@@ -161,6 +162,8 @@ pub enum Demand {
     Integrity,
     /// Every request says on whose behalf it is (`Agid-JWT-TrackingEvidence`, AUDIT_REST_01 or AUDIT_REST_02).
     Audit,
+    /// Nothing.
+    None,
 }
 
 /// A key to remove.

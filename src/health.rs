@@ -1,15 +1,11 @@
 //! Whether the service is up: for people, for load balancers, for whoever restarts it.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
 use actix_web::body::BoxBody;
 use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde_json::json;
 
-use crate::db;
 use crate::error::Problem;
 use crate::http::endpoint::{About, Api, Described, Operation};
 use crate::http::permit::Public;
@@ -87,16 +83,7 @@ async fn live(_: Public) -> Result<Up, Problem> {
     Ok(Up("The process lives."))
 }
 
-/// When the database answered last, in this process: whoever asks within a second is told the same.
-static ANSWERED: Mutex<Option<Instant>> = Mutex::new(None);
-
-const FRESH: Duration = Duration::from_secs(1);
-
 async fn ready(public: Public) -> Result<Up, Problem> {
-    let known = || *ANSWERED.lock().unwrap_or_else(PoisonError::into_inner);
-    if known().is_none_or(|at| at.elapsed() >= FRESH) {
-        public.database().query(|conn, _| Ok(db::ping(conn)?)).await?;
-        *ANSWERED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
+    public.state().check_database().await?;
     Ok(Up("The service is up and its database in reach."))
 }

@@ -1,6 +1,6 @@
 //! What the verdicts on actions depend on, loaded for a whole batch at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -125,6 +125,7 @@ pub struct Facts {
     cohorts: HashMap<Uuid, Cohort>,
     workers: HashMap<Uuid, Worker>,
     attended: HashMap<Vec<u8>, Vec<Attended>>,
+    closed: HashSet<Uuid>,
     rectified: HashMap<Uuid, Action>,
     rectifications: HashMap<Uuid, Uuid>,
 }
@@ -153,7 +154,22 @@ pub fn gather(conn: &mut Conn, drafts: Drafts<'_, '_>) -> Result<Facts, Fault> {
     let asked = distinct(rectified_ids.into_iter().chain(existing));
     let rectifications = store::rectifications(conn, &asked)?;
     let (workers, attended) = gather_workers(conn, drafts)?;
-    Ok(Facts { partnerships, calls, organisations, members, cohorts, workers, attended, rectified, rectifications })
+    // Read once the workers are locked.
+    let before = drafts.iter().filter_map(|draft| draft.before.as_ref());
+    let stood = before.flat_map(|before| before.attendance.iter().map(|one| one.participant_id));
+    let closed = store::closed(conn, &distinct(workers.keys().copied().chain(stood)))?;
+    Ok(Facts {
+        partnerships,
+        calls,
+        organisations,
+        members,
+        cohorts,
+        workers,
+        attended,
+        closed,
+        rectified,
+        rectifications,
+    })
 }
 
 type Workers = (HashMap<Uuid, Worker>, HashMap<Vec<u8>, Vec<Attended>>);
@@ -259,6 +275,11 @@ impl Facts {
         }
     }
 
+    /// Whether an action is attended by somebody whose data is kept and no more.
+    pub fn is_closed(&self, action: &Action) -> bool {
+        action.attendance.iter().any(|one| self.closed.contains(&one.participant_id))
+    }
+
     /// What is known about a change that writes.
     pub fn given<'a>(&'a self, draft: &'a Draft<'_, Actions>, today: NaiveDate) -> Given<'a> {
         let refs = &draft.refs;
@@ -278,6 +299,7 @@ impl Facts {
                 .map(|attendee| attendee.as_ref().and_then(|attendee| self.workers.get(&attendee.id)))
                 .collect(),
             attended: &self.attended,
+            closed: &self.closed,
             before: draft.before.as_ref(),
             rectified: refs.rectifies.and_then(|id| self.rectified.get(&id)),
             rectified_already: rectified_by.is_some_and(|by| *by != draft.meta.id),

@@ -100,8 +100,6 @@ pub struct Worker {
     pub taken_charge_on: Option<NaiveDate>,
     /// When the worker left.
     pub left_on: Option<NaiveDate>,
-    /// Whether the worker's data is kept and no more.
-    pub is_closed: bool,
 }
 
 /// A worker's part in a live action, as the table `attendance` keeps it.

@@ -215,6 +215,9 @@ fn record(draft: &Draft<'_, Actions>, input: &ActionInput) -> Option<Action> {
 fn check_deletion(facts: &Facts, before: &Action, caller: &Caller, context: &Context) -> Result<(), Problem> {
     rules::check_own(before.performer_organisation_id.uuid(), caller.organisation)?;
     rules::check_not_accounted(before)?;
+    if facts.is_closed(before) {
+        return Err(Problem::invalid(vec![rules::workers::restricted("/attendance".to_owned())]));
+    }
     if before.rectifies_id.is_some() {
         // Without it the rectified action would count again, although its time may have been given to others since.
         let detail = text!(

@@ -1,6 +1,6 @@
 //! Actions in the database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
@@ -121,8 +121,6 @@ struct WorkerRow {
     taken_charge_on: Option<NaiveDate>,
     #[diesel(sql_type = Nullable<Date>)]
     left_on: Option<NaiveDate>,
-    #[diesel(sql_type = Bool)]
-    is_closed: bool,
 }
 
 /// The live participants of these ids, and whoever else is the same worker: locked, in the order of ids, until the
@@ -146,9 +144,22 @@ pub fn lock_workers(conn: &mut Conn, ids: &[Uuid], indexes: &[&[u8]]) -> Result<
             dote_to: row.dote_to,
             taken_charge_on: row.taken_charge_on,
             left_on: row.left_on,
-            is_closed: row.is_closed,
         })
         .collect())
+}
+
+/// Which of these participants are kept and no more.
+pub fn closed(conn: &mut Conn, ids: &[Uuid]) -> Result<HashSet<Uuid>, Fault> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let closed = participant::restricted_at.is_not_null().or(participant::pseudonymised_at.is_not_null());
+    participant::table
+        .filter(participant::id.eq_any(ids))
+        .filter(closed)
+        .select(participant::id)
+        .load(conn)
+        .map(|ids| ids.into_iter().collect())
 }
 
 type AttendedRow = (Uuid, Vec<u8>, String, String, NaiveDate, NaiveDate, i32);

@@ -16,7 +16,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Entries that are sealed together, under one checkpoint.
 const AT_ONCE: i64 = 1000;
 
-/// The last checkpoint that this process signed or saw: the database cannot take it back.
+/// The last checkpoint that this process signed: the database cannot take it back.
 pub type Witness = Arc<Mutex<Option<(i64, String)>>>;
 
 /// Seals until the service stops.

@@ -241,6 +241,30 @@ pub fn node(conn: &mut Conn, level: u32, position: u64) -> Result<Hash, Fault> {
     hash.try_into().map_err(|_| Fault::DeserializationError("a node of the log is no hash".into()))
 }
 
+/// The complete subtrees that end between two sizes of the log.
+pub fn nodes(conn: &mut Conn, from: i64, to: i64) -> Result<HashMap<(u32, u64), Hash>, Fault> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Integer)]
+        level: i32,
+        #[diesel(sql_type = BigInt)]
+        position: i64,
+        #[diesel(sql_type = Bytea)]
+        hash: Vec<u8>,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT n.* FROM generate_series(0, 62) AS l JOIN audit_node n \
+           ON n.level = l AND n.position >= ($1 >> l) AND n.position < ($2 >> l)",
+    )
+    .bind::<BigInt, _>(from)
+    .bind::<BigInt, _>(to)
+    .load(conn)?;
+    let node = |Row { level, position, hash }: Row| {
+        Some(((u32::try_from(level).ok()?, u64::try_from(position).ok()?), hash.try_into().ok()?))
+    };
+    Ok(rows.into_iter().filter_map(node).collect())
+}
+
 /// A leaf with its entry, where it is still there.
 #[derive(QueryableByName)]
 pub struct Leaf {

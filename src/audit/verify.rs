@@ -3,7 +3,7 @@
 use p256::ecdsa::SigningKey;
 
 use super::checkpoint::{self, Statement, hex};
-use super::log::{Frontier, leaf};
+use super::log::{Frontier, Node, leaf};
 
 /// An entry in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,14 @@ pub enum Finding {
     /// Entries before this size are not those that were sealed.
     #[error("the first {0} entries are not those that were sealed: one was changed, moved, inserted or deleted")]
     Changed(u64),
+    /// A node that proofs are made of, and the log goes on from, is another than its leaves make.
+    #[error("the node {position} of level {level} is missing, or not what its leaves make")]
+    Node {
+        /// Its leaves are two to the power of this.
+        level: u32,
+        /// Its place among those of its level.
+        position: u64,
+    },
     /// A checkpoint was not made by this service, or was changed.
     #[error("the checkpoint of {0} entries is not signed by the service's key")]
     Forged(u64),
@@ -48,12 +56,14 @@ pub enum Finding {
     Inserted(u64),
 }
 
-/// Compares the log with its checkpoints, both in their order, and answers its size. `kept` is a checkpoint that somebody has kept outside:
+/// Compares the log with its checkpoints, both in their order, and answers its size. `is_kept` tells whether a complete subtree is what is
+/// kept of it. `kept` is a checkpoint that somebody has kept outside:
 /// without one, a log that was cut off together with its last checkpoints looks like an earlier one.
 pub fn verify<E>(
     key: &SigningKey,
     checkpoints: &[(u64, String)],
     leaves: impl IntoIterator<Item = Result<Sealed, E>>,
+    is_kept: impl Fn(&Node) -> bool,
     kept: Option<&str>,
 ) -> Result<Result<u64, Finding>, E> {
     let statements = match chain(key, checkpoints) {
@@ -65,21 +75,34 @@ pub fn verify<E>(
     }
     let mut ahead = statements.iter().peekable();
     let mut frontier = Frontier::default();
+    // An entry that was changed says more than the nodes above it.
+    let mut unkept = None;
     for sealed in leaves {
         let Sealed { position, content } = sealed?;
         if position != frontier.size() {
             return Ok(Err(Finding::Misplaced(frontier.size())));
         }
         let Some(content) = content else { return Ok(Err(Finding::Deleted(position))) };
-        frontier.push(leaf(&content), |_| {});
+        let mut wrong = None;
+        frontier.push(leaf(&content), |node| {
+            if !is_kept(&node) {
+                wrong = wrong.or(Some(node));
+            }
+        });
         if let Some(statement) = ahead.next_if(|statement| statement.size == frontier.size())
             && statement.root != hex(&frontier.root())
         {
             return Ok(Err(Finding::Changed(statement.size)));
         }
+        if let Some(Node { level, position, .. }) = wrong {
+            unkept = unkept.or(Some(Finding::Node { level, position }));
+        }
     }
     let (entries, checkpoint) = (frontier.size(), statements.last().map_or(0, |statement| statement.size));
-    Ok(if entries == checkpoint { Ok(entries) } else { Err(Finding::Length { entries, checkpoint }) })
+    if entries != checkpoint {
+        return Ok(Err(Finding::Length { entries, checkpoint }));
+    }
+    Ok(unkept.map_or(Ok(entries), Err))
 }
 
 fn chain(key: &SigningKey, checkpoints: &[(u64, String)]) -> Result<Vec<Statement>, Finding> {
@@ -129,7 +152,7 @@ mod tests {
     }
 
     fn judge(key: &SigningKey, log: &Log, kept: Option<&str>) -> Result<u64, Finding> {
-        verify(key, &log.checkpoints, log.leaves.iter().cloned().map(Ok::<_, Infallible>), kept).unwrap()
+        verify(key, &log.checkpoints, log.leaves.iter().cloned().map(Ok::<_, Infallible>), |_| true, kept).unwrap()
     }
 
     /// Leaves are numbered anew, as somebody would who covers his tracks.

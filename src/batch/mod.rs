@@ -37,7 +37,7 @@ pub use idempotency::{Idempotency, KEPT_DAYS};
 pub use job::{Answer, Effect, Job, Reply, carry_out, carry_out_in_parts, commit};
 pub use lookup::{Fetched, Lookup, LookupAnswer, look_up};
 pub use refs::Ref;
-pub use store::forget_answers;
+pub use store::{forget_answers, forget_answers_of};
 
 use crate::audit::Request;
 use crate::clock::{Clock, italian_date};

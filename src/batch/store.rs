@@ -105,6 +105,14 @@ pub(super) fn store_answers(
     Ok(())
 }
 
+/// Forgets the answers that showed these records: what they say is not to be shown again.
+pub fn forget_answers_of(conn: &mut Conn, records: &[Uuid]) -> Result<(), Fault> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    diesel::delete(idempotency::table.filter(idempotency::record_id.eq_any(records))).execute(conn).map(drop)
+}
+
 #[derive(QueryableByName)]
 struct Forgotten {
     #[diesel(sql_type = BigInt)]

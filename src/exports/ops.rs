@@ -15,7 +15,7 @@ use crate::db::history;
 use crate::db::session::Session;
 use crate::db::threads::QueryError;
 use crate::db::{Conn, Fault, constraints};
-use crate::error::Problem;
+use crate::error::{Code, Problem};
 use crate::feed::{ops as feed, store};
 use crate::http::crud::{Exposed, past_of};
 use crate::http::stream::Writer;
@@ -37,6 +37,8 @@ pub struct Asked<R: Exposed> {
     pub caller: std::sync::Arc<Caller>,
     /// For the note of what was shown.
     pub reading: Request,
+    /// Whether the caller's client is still what it was.
+    pub standing: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// Writes an export. `begun` is told the cursor once there is something to answer with, or why there is nothing.
@@ -113,8 +115,11 @@ fn write<R: Exposed>(
             let _ = begun.send(Ok(cursor.clone()));
         }
         keep(lines.begin(R::KIND.plural(), &cursor, &read_at.to_rfc3339_opts(SecondsFormat::Micros, true)))?;
-        let (caller, reading) = (&*asked.caller, &asked.reading);
+        let (caller, reading, standing) = (&*asked.caller, &asked.reading, &asked.standing);
         scan::<R>(conn, &asked.filter, after, caller, context, |ids, views| {
+            if !standing() {
+                return Err(Problem::new(Code::Unauthenticated).into());
+            }
             if let Some(notes) = &mut notes {
                 let shown = ids.iter().map(|id| (R::KIND, *id));
                 audit::note(&mut notes.conn, caller, reading, shown, context)?;

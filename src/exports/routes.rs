@@ -198,7 +198,16 @@ async fn run<R: Exposed>(permit: Permit<R::Read>, asked: Export<R>) -> Result<Ex
         Form::Ndjson => Vec::new(),
     };
     let reading = permit.request().as_ref().clone();
-    let asked = Asked::<R> { filter, from, form, packing, columns, caller: Arc::clone(permit.caller()), reading };
+    let asked = Asked::<R> {
+        filter,
+        from,
+        form,
+        packing,
+        columns,
+        caller: Arc::clone(permit.caller()),
+        reading,
+        standing: Box::new(permit.standing()),
+    };
     let (writer, body) = pipe();
     let (begun, answer) = oneshot::channel();
     let caller = permit.caller();

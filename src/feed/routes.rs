@@ -88,6 +88,9 @@ impl Described for ChangesPage {
 /// A page has at most a thousand records of at most a MiB.
 const MOST_BYTES: u64 = 1024 * 1024 * 1024;
 
+/// How often a reader that waits is looked at: whether its client may still be told anything.
+const STANDING: Duration = Duration::from_secs(1);
+
 async fn changes(
     permit: Permit<ChangesRead>,
     query: Query<ChangesQuery>,
@@ -114,8 +117,13 @@ async fn changes(
         if let (false, Some((news, _))) = (over, &mut place) {
             query.cursor = Some(page.next);
             // Whether there is news or no more time: one more look. That nobody tells of news any more ends the waiting, too.
-            if matches!(timeout_at(until, news.changed()).await, Ok(Err(_))) {
-                return Err(Problem::new(Code::Unavailable));
+            while Instant::now() < until {
+                let look = until.min(Instant::now() + STANDING);
+                match timeout_at(look, news.changed()).await {
+                    Ok(Ok(())) => break,
+                    Ok(Err(_)) => return Err(Problem::new(Code::Unavailable)),
+                    Err(_) => permit.check_standing()?,
+                }
             }
             // What others commit is nothing to this reader, as it seems: it looks less often.
             sleep_until(until.min(Instant::now() + pause)).await;

@@ -3,18 +3,17 @@
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest, web};
-use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::body::read_body;
 use super::endpoint::{Described, Operation};
 use super::query::{properties_of, query_document, query_problem};
 use crate::error::{Code, Problem, Violation};
@@ -22,9 +21,6 @@ use crate::identifiers::PersonTaxCode;
 use crate::shape;
 use crate::text;
 use crate::text::Text;
-
-/// The largest body of a single request, in bytes.
-pub const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The form of external ids: what fits into a path without being escaped.
 pub const EXTERNAL_ID_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$";
@@ -176,7 +172,7 @@ async fn read_json(request: &HttpRequest, payload: Payload, media: &str) -> Resu
     Ok((document, Sha256::digest(&bytes).into()))
 }
 
-async fn read(request: &HttpRequest, mut payload: Payload, media: &str) -> Result<web::BytesMut, Problem> {
+async fn read(request: &HttpRequest, payload: Payload, media: &str) -> Result<web::BytesMut, Problem> {
     let stated = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let stated = stated.split(';').next().unwrap_or_default().trim();
     if !media.eq_ignore_ascii_case(stated) {
@@ -185,39 +181,7 @@ async fn read(request: &HttpRequest, mut payload: Payload, media: &str) -> Resul
             text!("The body must be {media}." / "Il corpo deve essere {media}."),
         ));
     }
-    let mut bytes = web::BytesMut::new();
-    let began = Instant::now();
-    loop {
-        let within = GRACE + Duration::from_secs(bytes.len() as u64 / SLOWEST_BYTES_PER_SECOND);
-        let patience = SILENCE.min(within.saturating_sub(began.elapsed()));
-        let next = tokio::time::timeout(patience, payload.next()).await.map_err(|_| cut_off())?;
-        let Some(chunk) = next else { break };
-        let chunk = chunk.map_err(|_| cut_off())?;
-        if bytes.len() + chunk.len() > BODY_LIMIT {
-            return Err(Problem::because(
-                Code::BodyTooLarge,
-                text!("A body has at most {BODY_LIMIT} bytes." / "Un corpo ha al massimo {BODY_LIMIT} byte."),
-            ));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
-/// How long a sender may be silent within a body, and how long it may take in all besides what it has sent: who is slower keeps a connection
-/// and memory from others.
-const SILENCE: Duration = Duration::from_secs(10);
-const GRACE: Duration = Duration::from_secs(20);
-const SLOWEST_BYTES_PER_SECOND: u64 = 8 * 1024;
-
-fn cut_off() -> Problem {
-    Problem::because(
-        Code::MalformedRequest,
-        text!(
-            "The body ended, or came too slowly, before it was complete."
-                / "Il corpo è terminato, o è arrivato troppo lentamente, prima di essere completo."
-        ),
-    )
+    read_body(payload).await
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {

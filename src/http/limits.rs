@@ -17,12 +17,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::web;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::State;
 use crate::clock::Clock;
 use crate::db::usage;
+use crate::vault::Vault;
 
 /// The length of a window.
 pub const WINDOW: Duration = Duration::from_secs(60);
@@ -90,14 +90,13 @@ impl Subject {
     }
 
     /// What the processes know it by: its name is nobody else's business.
-    fn name(&self) -> Uuid {
+    fn name(&self, vault: &Vault) -> Uuid {
         let text = match self {
             Self::Client(id) | Self::Lookup(id) => id.clone(),
             Self::Organisation(id) => id.to_string(),
             Self::Address(address) | Self::Token(address) => address.to_string(),
         };
-        let digest = Sha256::digest(format!("{}/{text}", self.policy()));
-        Uuid::from_bytes(digest.first_chunk().copied().unwrap_or_default())
+        vault.usage_name(&format!("{}/{text}", self.policy()))
     }
 }
 
@@ -164,6 +163,7 @@ pub struct Use {
 /// Counts requests. In parts with a lock each, so that threads seldom wait for each other.
 pub struct Meter {
     quotas: Quotas,
+    vault: Arc<Vault>,
     parts: Vec<Mutex<Part>>,
     hasher: RandomState,
 }
@@ -188,9 +188,9 @@ fn since_epoch(now: SystemTime) -> Duration {
 }
 
 impl Meter {
-    /// Counts against these quotas.
-    pub fn new(quotas: Quotas) -> Self {
-        Self { quotas, parts: (0..PARTS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+    /// Counts against these quotas. The vault names whose they are, for the other processes.
+    pub fn new(quotas: Quotas, vault: Arc<Vault>) -> Self {
+        Self { quotas, vault, parts: (0..PARTS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
     }
 
     fn with<T>(&self, subject: &Subject, minute: u64, look: impl FnOnce(&mut Window) -> T) -> T {
@@ -267,7 +267,7 @@ impl Meter {
                 if window.minute == minute && window.telling == 0 && window.fresh > 0 && (much || nearly) {
                     window.telling = std::mem::take(&mut window.fresh);
                     let (subject, units) = (subject.clone(), window.telling);
-                    told.push(Use { name: subject.name(), subject, minute, units });
+                    told.push(Use { name: subject.name(&self.vault), subject, minute, units });
                 }
             }
         }
@@ -342,6 +342,10 @@ mod tests {
 
     const QUOTAS: Quotas = Quotas { client: 3, organisation: 5, address: 2, token: 1, lookup: 1 };
 
+    fn meter(quotas: Quotas) -> Meter {
+        Meter::new(quotas, Arc::new(Vault::new(&[1; 32])))
+    }
+
     fn client(name: &str) -> Subject {
         Subject::Client(name.to_owned())
     }
@@ -356,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_quota_is_used_up_and_comes_back_with_the_next_window() {
-        let meter = Meter::new(QUOTAS);
+        let meter = meter(QUOTAS);
         let remaining: Vec<u32> = (0..3).map(|_| charge(&meter, client("a"), at(0)).remaining).collect();
         assert_eq!(remaining, [2, 1, 0]);
         let refused = charge(&meter, client("a"), at(20) + Duration::from_millis(500));
@@ -368,7 +372,7 @@ mod tests {
 
     #[test]
     fn what_one_quota_refuses_costs_no_other() {
-        let meter = Meter::new(QUOTAS);
+        let meter = meter(QUOTAS);
         let organisation = Subject::Organisation(Uuid::nil());
         let ask =
             |name: &str, cost: u32| meter.charge(&[(client(name), cost), (organisation.clone(), cost)], at(0)).unwrap();
@@ -384,7 +388,7 @@ mod tests {
 
     #[test]
     fn an_operation_never_costs_more_than_all() {
-        let meter = Meter::new(QUOTAS);
+        let meter = meter(QUOTAS);
         assert!(meter.charge(&[(client("a"), 100)], at(0)).unwrap().allowed, "a small quota lets one pass");
         assert!(!meter.charge(&[(client("a"), 1)], at(0)).unwrap().allowed);
     }
@@ -400,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_subjects_shares_one_window_instead_of_growing() {
-        let meter = Meter::new(QUOTAS);
+        let meter = meter(QUOTAS);
         let flood = u32::try_from(2 * PARTS * ROOM).unwrap();
         let refused = (0..flood).filter(|n| !charge(&meter, Subject::Address(IpAddr::V4((*n).into())), at(0)).allowed);
         assert!(refused.count() > 0);
@@ -410,7 +414,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_told_is_told_again() {
-        let meter = Meter::new(Quotas { client: 100, ..QUOTAS });
+        let meter = meter(Quotas { client: 100, ..QUOTAS });
         assert!((0..10).all(|_| charge(&meter, client("a"), at(0)).allowed));
         let told = meter.tell(at(0));
         assert_eq!((told.len(), told[0].units), (1, 10));

@@ -1,6 +1,7 @@
 //! Everything between the wire and the slices: who may call, how requests are read, how answers are written, and how an
 //! operation documents itself.
 
+pub mod body;
 pub mod cost;
 pub mod crud;
 pub mod deprecation;
@@ -21,12 +22,14 @@ pub mod select;
 pub mod step;
 pub mod stream;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use limits::{Meter, Quotas};
 use peer::Network;
 
-use crate::db::Database;
+use crate::db::{self, Database};
+use crate::error::Problem;
 use crate::exports::Readers;
 use crate::feed::watch::Watch;
 use crate::identity::Caller;
@@ -49,6 +52,7 @@ pub struct State {
     meter: Meter,
     feed: Arc<Watch>,
     lockout: Lockout,
+    answered: Mutex<Option<Instant>>,
     documents: std::sync::OnceLock<Vec<(&'static str, String)>>,
 }
 
@@ -66,6 +70,7 @@ impl State {
         proxies: Vec<Network>,
         quotas: Quotas,
     ) -> Self {
+        let vault = Arc::clone(&database.context().vault);
         Self {
             database,
             imports,
@@ -75,9 +80,10 @@ impl State {
             signatories: Arc::new(signatories),
             public_url: public_url.into(),
             proxies,
-            meter: Meter::new(quotas),
+            meter: Meter::new(quotas, vault),
             feed: Arc::default(),
             lockout: Lockout::default(),
+            answered: Mutex::default(),
             documents: std::sync::OnceLock::new(),
         }
     }
@@ -128,6 +134,17 @@ impl State {
     /// Who has failed to authenticate, how often.
     pub(crate) const fn lockout(&self) -> &Lockout {
         &self.lockout
+    }
+
+    /// Whether the database answers; who asks again within a second is told the same.
+    pub(crate) async fn check_database(&self) -> Result<(), Problem> {
+        const FRESH: Duration = Duration::from_secs(1);
+        let known = || *self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().is_none_or(|at| at.elapsed() >= FRESH) {
+            self.database.query(|conn, _| Ok(db::ping(conn)?)).await?;
+            *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// The OpenAPI document of this name, once it is assembled.

@@ -75,6 +75,12 @@ impl<S: Scope> Permit<S> {
         if self.state.is_current(&self.caller) { Ok(()) } else { Err(Problem::new(Code::Unauthenticated)) }
     }
 
+    /// The same, to be asked from another thread.
+    pub fn standing(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let (state, caller) = (self.state.clone(), Arc::clone(&self.caller));
+        move || state.is_current(&caller)
+    }
+
     /// Counts what a request has turned out to cost beside what it cost to send it.
     pub fn charge(&self, units: u32) {
         for subject in [Subject::Client(self.caller.client_id.clone()), Subject::Organisation(self.caller.organisation)]

@@ -109,13 +109,13 @@ impl KeySource {
             return Ok(known);
         }
         let begun = Instant::now();
-        // Nobody waits longer than a fetch takes, and not too many do.
-        if let Ok(_place) = self.waiting.try_acquire() {
-            let _turn = self.turn.lock().await;
-            if self.may_ask_again(begun) {
-                self.fetch_now().await;
-            }
+        // Nobody waits longer than a fetch takes, and not too many do: of the others' keys nobody can tell now.
+        let Ok(_place) = self.waiting.try_acquire() else { return Err(NoKey::Unavailable) };
+        let turn = self.turn.lock().await;
+        if self.may_ask_again(begun) {
+            self.fetch_now().await;
         }
+        drop(turn);
         let failed = || self.kept.read().unwrap_or_else(PoisonError::into_inner).tried.is_none_or(|(_, failed)| failed);
         self.known(kid).ok_or_else(|| if failed() { NoKey::Unavailable } else { NoKey::Unknown })
     }

@@ -246,12 +246,12 @@ async fn by_secret(public: &Public, id: String, secret: String, from: Option<IpA
     let genuine = web::block(move || secret::verify(&secret, hash.as_deref()))
         .await
         .map_err(|_| Problem::new(Code::Unavailable))?;
-    drop(turn);
     if genuine {
         lockout.succeeded(&name, from, Instant::now());
     } else {
         lockout.failed(&name, from, Instant::now());
     }
+    drop(turn);
     client.filter(|_| genuine).ok_or_else(invalid_client)
 }
 

@@ -250,6 +250,24 @@ pub fn use_once(conn: &mut Conn, client_id: &str, kind: Use, jti: &str, expires:
         .map(|inserted| inserted > 0)
 }
 
+/// Notes that these were used, all or none: answers one that was used before.
+pub fn use_all(conn: &mut Conn, client_id: &str, uses: &[(Use, String, DateTime<Utc>)]) -> Result<Option<Use>, Fault> {
+    let mut replayed = None;
+    let noted = conn.transaction(|conn| {
+        for (kind, jti, expires) in uses {
+            if !use_once(conn, client_id, *kind, jti, *expires)? {
+                replayed = Some(*kind);
+                return Err(Fault::RollbackTransaction);
+            }
+        }
+        Ok(())
+    });
+    match (noted, replayed) {
+        (Err(Fault::RollbackTransaction), Some(kind)) => Ok(Some(kind)),
+        (noted, _) => noted.map(|()| None),
+    }
+}
+
 /// Forgets assertions that have expired: they are refused for that.
 pub fn forget_assertions(conn: &mut Conn, now: DateTime<Utc>) -> Result<usize, Fault> {
     diesel::delete(used_assertion::table.filter(used_assertion::expires_at.lt(now))).execute(conn)

@@ -43,7 +43,7 @@ pub const MAX_LINES_AS_A_WHOLE: i64 = 50_000;
 pub const MAX_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Bytes of a line at most: what a single request's body may have.
-pub const MAX_LINE: usize = crate::http::extract::BODY_LIMIT;
+pub const MAX_LINE: usize = crate::http::body::BODY_LIMIT;
 
 /// An import of at most so many lines is answered at once.
 pub const AT_ONCE_LINES: usize = 1000;

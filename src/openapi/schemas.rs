@@ -73,9 +73,10 @@ pub fn merge_patch(schema: &Value, all: &BTreeMap<String, Value>, patches: &mut 
     for name in ["oneOf", "anyOf"] {
         if let Some(Value::Array(forms)) = members.remove(name) {
             members.remove("discriminator");
-            // Parts of several forms may look alike: any of them will do.
+            let nullable = forms.len() == 2 && forms.iter().any(|form| *form == json!({"type": "null"}));
             let forms = forms.iter().map(|form| merge_patch(form, all, patches)).collect();
-            members.insert("anyOf".to_owned(), forms);
+            // Parts of several forms may look alike: any of them will do. Null is like no other.
+            members.insert(if nullable { "oneOf" } else { "anyOf" }.to_owned(), forms);
         }
     }
     if let Some(Value::Object(properties)) = members.remove("properties") {
@@ -101,7 +102,7 @@ fn nullable(schema: Value) -> Value {
             .filter_map(|name| schema.get(name)?.as_array())
             .flatten()
             .any(|form| form.get("type").is_some_and(is_null));
-    if already { schema } else { json!({"anyOf": [{"type": "null"}, schema]}) }
+    if already { schema } else { json!({"oneOf": [{"type": "null"}, schema]}) }
 }
 
 /// What a text of ours may hold: no control characters (see [`crate::shape`]).

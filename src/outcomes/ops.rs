@@ -1,7 +1,6 @@
 //! Load, decide, write.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -20,7 +19,6 @@ use crate::participants::rules::check_open;
 use crate::partnerships;
 use crate::partnerships::model::Partnership;
 use crate::text;
-use crate::vault::Mask;
 use crate::vocabularies::terms::PartnershipState;
 
 /// The steps of its life.
@@ -31,7 +29,7 @@ pub enum Act {
     /// The operator withdraws it.
     Withdraw(OutcomeWithdrawal),
     /// Takes away what leads to somebody, at the end of retention.
-    Pseudonymise(Arc<Mask>),
+    Pseudonymise,
 }
 
 /// What an input names.
@@ -151,6 +149,7 @@ impl Resource for Outcomes {
             Change::Write(input) => write(facts, draft, input, context),
             Change::Delete => {
                 let before = own(facts, draft)?;
+                check_worker(facts, before)?;
                 let (partnership, call) = place_of(facts, before)?;
                 check_state(partnership.state)?;
                 rules::deletable(before)?;
@@ -161,16 +160,13 @@ impl Resource for Outcomes {
                 let before = draft.before.as_ref().ok_or(Problem::new(Code::NotFound))?;
                 rules::verified(before, verification, context.today())
             }
-            Change::Act(Act::Pseudonymise(mask)) => {
+            Change::Act(Act::Pseudonymise) => {
                 let before = draft.before.as_ref().ok_or(Problem::new(Code::NotFound))?;
-                if draft.caller.role == Role::Region {
-                    Ok(masked(before, mask))
-                } else {
-                    Err(Problem::new(Code::NotYours))
-                }
+                if draft.caller.role == Role::Region { Ok(masked(before)) } else { Err(Problem::new(Code::NotYours)) }
             }
             Change::Act(Act::Withdraw(withdrawal)) => {
                 let before = own(facts, draft)?;
+                check_worker(facts, before)?;
                 let record = rules::withdrawn(before, withdrawal.reason.as_deref(), context.today())?;
                 within_window(&place_of(facts, before)?.1, context)?;
                 Ok(record)
@@ -208,6 +204,11 @@ fn own<'d>(facts: &Facts, draft: &'d Draft<'_, Outcomes>) -> Result<&'d Outcome,
     Ok(before)
 }
 
+/// That the worker's data is not merely kept.
+fn check_worker(facts: &Facts, outcome: &Outcome) -> Result<(), Problem> {
+    facts.participants.get(&outcome.participant_id.uuid()).map_or(Ok(()), check_open)
+}
+
 fn authorise(participant: &Participant, caller: &Caller) -> Result<(), Problem> {
     if participant.operator_organisation_id.uuid() == caller.organisation {
         return Ok(());
@@ -222,17 +223,10 @@ fn authorise(participant: &Participant, caller: &Caller) -> Result<(), Problem> 
 }
 
 /// The outcome without what leads to somebody: the employer, who may be a person, the notices, by which others know the worker, and what
-/// people wrote. Contracts with the same employer still tell that they are.
-pub fn masked(outcome: &Outcome, mask: &Mask) -> Outcome {
-    let index = outcome.employer_index.as_ref();
-    let mut masked = Outcome {
-        employer_sealed: None,
-        employer_index: index.map(|index| mask.of("employer", index).to_vec()),
-        cob: None,
-        previous_cob: None,
-        state_reason: None,
-        ..outcome.clone()
-    };
+/// people wrote. The employer's blind index stays: whether the placement counts rests on it.
+fn masked(outcome: &Outcome) -> Outcome {
+    let mut masked =
+        Outcome { employer_sealed: None, cob: None, previous_cob: None, state_reason: None, ..outcome.clone() };
     masked.meta.external_id = None;
     masked
 }

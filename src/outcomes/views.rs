@@ -104,7 +104,7 @@ impl Around {
         let participants = unique(outcomes.iter().map(|outcome| outcome.participant_id.uuid()));
         let charges = participants::store::charges(conn, &participants)?;
         let partnerships = unique(outcomes.iter().map(|outcome| outcome.partnership_id.uuid()));
-        let cohorts = unique(charges.values().map(|(cohort, _)| cohort.uuid()));
+        let cohorts = unique(charges.values().map(|charge| charge.cohort.uuid()));
         let cohorts: HashMap<Uuid, Cohort> = fetched(conn, &cohorts)?;
         let company_of = |cohort: &Cohort| cohort.crisis_company_id.map(Id::uuid);
         let organisations = unique(cohorts.values().filter_map(company_of));
@@ -122,7 +122,7 @@ impl Around {
     }
 
     fn placement(&self, outcome: &Outcome) -> Option<Placement> {
-        let (cohort, _) = self.charges.get(&outcome.participant_id.uuid())?;
+        let cohort = self.charges.get(&outcome.participant_id.uuid())?.cohort;
         let (_, call) = self.calls.get(&outcome.partnership_id.uuid())?;
         let siblings = self.siblings.get(&outcome.participant_id.uuid()).map_or(&[][..], Vec::as_slice);
         let dismissed_by = self.companies.get(&cohort.uuid()).map(Vec::as_slice);
@@ -146,7 +146,7 @@ pub fn view(record: &Outcome, caller: &Caller, around: &Around, vault: &Vault) -
     // Neither participant nor call can be gone while an outcome rests on them.
     let placement = around.placement(record).ok_or(Fault::NotFound)?;
     let charge = around.charges.get(&record.participant_id.uuid());
-    let sees_employer = charge.is_some_and(|(_, operator)| may_see(*operator, caller));
+    let sees_employer = charge.is_some_and(|charge| may_see(charge.operator, charge.restricted, caller));
     let employer = if sees_employer { open(record, vault)? } else { None };
     Ok(shown(record, employer, placement))
 }

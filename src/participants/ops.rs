@@ -1,15 +1,15 @@
 //! Load, decide, write.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::model::{Participant, Person, Recorded, Stay};
 use super::rules::{self, Terms};
-use super::wire::{Dote, ParticipantInput, ParticipantRectification};
+use super::subject::Act;
+use super::wire::{Dote, ParticipantInput};
 use super::{Participants, store, views};
-use crate::batch::{Change, Claims, Context, Draft, ParentLock, Ref, Resource, Settled, refs};
+use crate::batch::{self, Change, Claims, Context, Draft, ParentLock, Ref, Resource, Settled, refs};
 use crate::calls::model::Call;
 use crate::cohorts::Cohorts;
 use crate::cohorts::model::Cohort;
@@ -25,29 +25,8 @@ use crate::partnerships;
 use crate::partnerships::model::Partnership;
 use crate::partnerships::network::Network;
 use crate::text;
-use crate::vault::{Mask, Vault};
+use crate::vault::Vault;
 use crate::vocabularies::terms::PartnershipState;
-
-/// What the region does with a worker's data.
-#[derive(Clone, Debug)]
-pub enum Act {
-    /// Corrects who it is, on the worker's request.
-    Rectify(ParticipantRectification),
-    /// Restricts it, or no more.
-    Restrict(bool),
-    /// Makes it nobody's, at the end of retention.
-    Pseudonymise(Arc<Mask>),
-}
-
-impl Act {
-    /// The tax code that it sets.
-    fn tax_code(&self) -> Option<&str> {
-        match self {
-            Self::Rectify(corrected) => corrected.tax_code.as_deref(),
-            Self::Restrict(_) | Self::Pseudonymise(_) => None,
-        }
-    }
-}
 
 /// What an input names.
 #[derive(Debug)]
@@ -247,7 +226,17 @@ impl Resource for Participants {
             })
             .map(|settled| (settled.record.meta.id, settled.record.worker_index.as_slice()))
             .collect();
-        store::correct_attendance(conn, &corrected)
+        store::correct_attendance(conn, &corrected)?;
+        let closed = |participant: &Participant| (participant.restricted_at, participant.pseudonymised_at);
+        let withheld: Vec<Uuid> = settled
+            .iter()
+            .filter(|settled| {
+                let before = settled.draft.before.as_ref();
+                settled.record.is_closed() && before.is_some_and(|before| closed(before) != closed(settled.record))
+            })
+            .map(|settled| settled.record.meta.id)
+            .collect();
+        batch::forget_answers_of(conn, &withheld)
     }
 
     fn around(_: &mut Conn, _: &[&Participant], _: &Context) -> Result<(), Fault> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::model::Participant;
-use super::ops::Act;
+use super::subject::Act;
 use super::wire::{
     Participant as View, ParticipantFilter, ParticipantLookup, ParticipantRectification, ParticipantRestriction,
 };
@@ -95,7 +95,8 @@ pub fn register(api: &mut Api) {
         about(
             "rectify_participant",
             "Correct who a worker is, on the worker's request",
-            "For the region (rettifica, art. 16 GDPR), in whatever state the partnership is, and also while the data is restricted. What the body leaves out stays. Operators              correct the records of their workers by PUT and PATCH. All records of a worker: `export_worker`.",
+            "For the region (rettifica, art. 16 GDPR), in whatever state the partnership is, and also while the data is restricted. What the body leaves out stays. Operators \
+             correct the records of their workers by PUT and PATCH. All records of a worker: `export_worker`.",
         ),
         rectify,
     )
@@ -106,7 +107,8 @@ pub fn register(api: &mut Api) {
         about(
             "restrict_participant",
             "Restrict a worker's data, or no more",
-            "For the region (limitazione, art. 18 GDPR). While it is restricted the record is kept as it is: operators neither change it nor record actions or outcomes of the              worker, tax code and names are shown to the region alone, and the feed tells readers to forget them. What outcomes are proven by can still be verified.",
+            "For the region (limitazione, art. 18 GDPR). While it is restricted the record is kept as it is: operators neither change it nor record actions or outcomes of the \
+             worker, tax code and names are shown to the region alone, and the feed tells readers to forget them. What outcomes are proven by can still be verified.",
         ),
         restrict,
     );

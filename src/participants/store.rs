@@ -49,16 +49,32 @@ stored! {
 }
 
 /// Where a participant is, and who is in charge.
-pub type Charge = (Id<Cohorts>, Id<Organisations>);
+#[derive(Clone, Copy, Debug)]
+pub struct Charge {
+    /// The cohort.
+    pub cohort: Id<Cohorts>,
+    /// The operator.
+    pub operator: Id<Organisations>,
+    /// Whether the worker's data is restricted.
+    pub restricted: bool,
+}
 
 /// The charges of live participants.
 pub fn charges(conn: &mut Conn, ids: &[Uuid]) -> Result<HashMap<Uuid, Charge>, Fault> {
-    let rows: Vec<(Uuid, Uuid, Uuid)> = participant::table
+    let rows: Vec<(Uuid, Uuid, Uuid, Option<DateTime<Utc>>)> = participant::table
         .filter(participant::id.eq_any(ids))
         .filter(participant::deleted_at.is_null())
-        .select((participant::id, participant::cohort_id, participant::operator_organisation_id))
+        .select((
+            participant::id,
+            participant::cohort_id,
+            participant::operator_organisation_id,
+            participant::restricted_at,
+        ))
         .load(conn)?;
-    Ok(rows.into_iter().map(|(id, cohort, operator)| (id, (Id::new(cohort), Id::new(operator)))).collect())
+    let charge = |(id, cohort, operator, restricted_at): (Uuid, Uuid, Uuid, Option<DateTime<Utc>>)| {
+        (id, Charge { cohort: Id::new(cohort), operator: Id::new(operator), restricted: restricted_at.is_some() })
+    };
+    Ok(rows.into_iter().map(charge).collect())
 }
 
 /// A page of participants.

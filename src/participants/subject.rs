@@ -1,15 +1,38 @@
 //! What the region does with a worker's data: on the worker's request, and at the end of retention. Whatever state the partnership is in: the
 //! worker's rights do not end with it.
 
+use std::sync::Arc;
+
 use super::Participants;
 use super::model::{Participant, Person};
-use super::ops::{Act, Facts};
+use super::ops::Facts;
 use super::wire::ParticipantRectification;
 use super::{rules, views};
 use crate::batch::{Context, Draft};
 use crate::error::{Code, Problem, Violation};
 use crate::identity::Role;
 use crate::vault::Mask;
+
+/// What the region does with a worker's data.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Corrects who it is, on the worker's request.
+    Rectify(ParticipantRectification),
+    /// Restricts it, or no more.
+    Restrict(bool),
+    /// Makes it nobody's, at the end of retention.
+    Pseudonymise(Arc<Mask>),
+}
+
+impl Act {
+    /// The tax code that it sets.
+    pub(super) fn tax_code(&self) -> Option<&str> {
+        match self {
+            Self::Rectify(corrected) => corrected.tax_code.as_deref(),
+            Self::Restrict(_) | Self::Pseudonymise(_) => None,
+        }
+    }
+}
 
 /// Decides.
 pub fn act(

@@ -24,13 +24,19 @@ pub fn open(record: &Participant, vault: &Vault) -> Result<Option<Person>, Fault
 }
 
 /// Whether the caller is shown who the worker is: the operator in charge, the region and the Dote system are.
-pub fn may_see(operator: Id<Organisations>, caller: &Caller) -> bool {
-    matches!(caller.role, Role::Region | Role::Dote) || caller.organisation == operator.uuid()
+/// While that is restricted, the region alone is.
+pub fn may_see(operator: Id<Organisations>, restricted: bool, caller: &Caller) -> bool {
+    match caller.role {
+        Role::Region => true,
+        _ if restricted => false,
+        Role::Dote => true,
+        Role::Operator | Role::Auditor => caller.organisation == operator.uuid(),
+    }
 }
 
-/// The same for one record: one that is restricted shows it to the region alone.
+/// The same for one record.
 pub fn shows_person(record: &Participant, caller: &Caller) -> bool {
-    may_see(record.operator_organisation_id, caller) && (record.restricted_at.is_none() || caller.role == Role::Region)
+    may_see(record.operator_organisation_id, record.restricted_at.is_some(), caller)
 }
 
 /// The record that an input makes. The worker is its blind index and pseudonym.

@@ -16,7 +16,7 @@ use crate::identity::{Caller, Role};
 use crate::outcomes::Outcomes;
 use crate::outcomes::ops::Act as OutcomeAct;
 use crate::participants::Participants;
-use crate::participants::ops::Act as ParticipantAct;
+use crate::participants::subject::Act as ParticipantAct;
 use crate::vault::Mask;
 
 /// Records that are carried out in one transaction.
@@ -68,27 +68,26 @@ pub fn run(url: &str, context: &Context, dry_run: bool) -> Result<Ended, Retenti
     let (caller, request) = (Arc::new(caller()), Request::internal("run_retention"));
     // One mask for all: records of one person still tell that they are.
     let mask = Arc::new(Mask::new());
-    let participants = |mask: &Arc<Mask>| ParticipantAct::Pseudonymise(Arc::clone(mask));
-    let outcomes = |mask: &Arc<Mask>| OutcomeAct::Pseudonymise(Arc::clone(mask));
+    let participants = || ParticipantAct::Pseudonymise(Arc::clone(&mask));
     loop {
         let due = store::participants(&mut session.conn, today, AT_ONCE)?;
         if due.is_empty() {
             break;
         }
-        ended.participants +=
-            carry_out::<Participants>(&mut session, &due, || participants(&mask), &caller, &request, context)?;
+        ended.participants += carry_out::<Participants>(&mut session, &due, participants, &caller, &request, context)?;
     }
     loop {
         let due = store::outcomes(&mut session.conn, today, AT_ONCE)?;
         if due.is_empty() {
             break;
         }
-        ended.outcomes += carry_out::<Outcomes>(&mut session, &due, || outcomes(&mask), &caller, &request, context)?;
+        ended.outcomes +=
+            carry_out::<Outcomes>(&mut session, &due, || OutcomeAct::Pseudonymise, &caller, &request, context)?;
     }
     loop {
-        let masked = store::mask_revisions(&mut session.conn, today, AT_ONCE, &mask)?;
-        ended.revisions += masked;
-        if masked == 0 {
+        let emptied = store::empty_revisions(&mut session.conn, today, AT_ONCE)?;
+        ended.revisions += emptied;
+        if emptied == 0 {
             break;
         }
     }

@@ -2,12 +2,11 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bytea, Date, Nullable, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Date, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::Ended;
 use crate::db::{Conn, Fault};
-use crate::vault::Mask;
 
 /// Calls whose retention ended before a day.
 const ENDED: &str = "SELECT s.id FROM partnership s JOIN call c ON c.id = s.call_id WHERE (c.rules ->> 'retention_months') IS NOT NULL \
@@ -20,10 +19,13 @@ const PARTICIPANT: &str = "pseudonymised_at IS NULL AND deleted_at IS NULL";
 const OUTCOME: &str = "(employer_sealed IS NOT NULL OR cob IS NOT NULL OR previous_cob IS NOT NULL OR state_reason IS NOT NULL OR external_id IS NOT NULL)";
 
 /// Deleted records that still say something.
-const TOMBSTONES: [&str; 2] = [
-    "participant WHERE deleted_at IS NOT NULL AND (person_sealed IS NOT NULL OR external_id IS NOT NULL)",
-    "outcome WHERE deleted_at IS NOT NULL AND (employer_sealed IS NOT NULL OR cob IS NOT NULL OR previous_cob IS NOT NULL \
-       OR state_reason IS NOT NULL OR external_id IS NOT NULL)",
+const TOMBSTONES: [(&str, &str); 2] = [
+    ("participant", "deleted_at < clock_timestamp() - interval '30 days' AND pseudonymised_at IS NULL"),
+    (
+        "outcome",
+        "deleted_at < clock_timestamp() - interval '30 days' AND (employer_sealed IS NOT NULL OR employer_index IS NOT NULL OR cob IS NOT NULL \
+           OR previous_cob IS NOT NULL OR state_reason IS NOT NULL OR external_id IS NOT NULL)",
+    ),
 ];
 
 #[derive(QueryableByName)]
@@ -68,7 +70,10 @@ pub fn count(conn: &mut Conn, today: NaiveDate) -> Result<Ended, Fault> {
         participants: number(&format!("participant WHERE {PARTICIPANT} AND {within}"))?,
         outcomes: number(&format!("outcome WHERE deleted_at IS NULL AND {OUTCOME} AND {within}"))?,
         revisions: number(&format!("outcome_revision WHERE {OUTCOME} AND {within}"))?,
-        tombstones: TOMBSTONES.iter().map(|table| number(table)).sum::<Result<usize, Fault>>()?,
+        tombstones: TOMBSTONES
+            .iter()
+            .map(|(table, condition)| number(&format!("{table} WHERE {condition}")))
+            .sum::<Result<usize, Fault>>()?,
         calls_without_an_end: 0,
     })
 }
@@ -80,64 +85,33 @@ pub fn calls_without_an_end(conn: &mut Conn) -> Result<usize, Fault> {
     Ok(usize::try_from(found.n).unwrap_or(usize::MAX))
 }
 
-#[derive(QueryableByName)]
-struct Revision {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
-    #[diesel(sql_type = BigInt)]
-    version: i64,
-    #[diesel(sql_type = Nullable<Bytea>)]
-    employer_index: Option<Vec<u8>>,
-}
-
 /// Takes from some of what was recorded of outcomes before what leads to somebody; answers how many. Nothing else of a revision can change,
 /// and even that only while it is said that retention ends.
-pub fn mask_revisions(conn: &mut Conn, today: NaiveDate, limit: i64, mask: &Mask) -> Result<usize, Fault> {
+pub fn empty_revisions(conn: &mut Conn, today: NaiveDate, limit: i64) -> Result<usize, Fault> {
     conn.transaction(|conn| {
-        let query = format!(
-            "SELECT id, version, employer_index FROM outcome_revision WHERE {OUTCOME} AND partnership_id IN ({ENDED}) \
-             ORDER BY id, version LIMIT $2"
-        );
-        let found: Vec<Revision> =
-            diesel::sql_query(query).bind::<Date, _>(today).bind::<BigInt, _>(limit).load(conn)?;
-        if found.is_empty() {
-            return Ok(0);
-        }
-        let masked: Vec<Option<Vec<u8>>> = found
-            .iter()
-            .map(|row| row.employer_index.as_ref().map(|index| mask.of("employer", index).to_vec()))
-            .collect();
         diesel::sql_query("SELECT set_config('ricolloca.retention_ends', 'on', true)").execute(conn)?;
-        diesel::sql_query(
-            "UPDATE outcome_revision r SET employer_sealed = NULL, employer_index = n.index, cob = NULL, previous_cob = NULL, \
-               state_reason = NULL, external_id = NULL FROM UNNEST($1, $2, $3) AS n (id, version, index) \
-             WHERE r.id = n.id AND r.version = n.version",
-        )
-        .bind::<Array<SqlUuid>, _>(found.iter().map(|row| row.id).collect::<Vec<_>>())
-        .bind::<Array<BigInt>, _>(found.iter().map(|row| row.version).collect::<Vec<_>>())
-        .bind::<Array<Nullable<Bytea>>, _>(masked)
-        .execute(conn)
+        let query = format!(
+            "UPDATE outcome_revision r SET employer_sealed = NULL, cob = NULL, previous_cob = NULL, state_reason = NULL, external_id = NULL \
+             FROM (SELECT id, version FROM outcome_revision WHERE {OUTCOME} AND partnership_id IN ({ENDED}) \
+                   ORDER BY id, version LIMIT $2) AS due WHERE r.id = due.id AND r.version = due.version"
+        );
+        diesel::sql_query(query).bind::<Date, _>(today).bind::<BigInt, _>(limit).execute(conn)
     })
 }
 
-/// Takes from deleted records what they still say. Whoever keeps a copy was told that they are gone.
+/// Takes from deleted records what they still say, a month after the deletion: until then it can be told whose they were. Whoever keeps a copy
+/// was told that they are gone.
 pub fn empty_tombstones(conn: &mut Conn) -> Result<usize, Fault> {
-    let [participants, outcomes] = TOMBSTONES;
+    let [(_, worker), (_, outcome)] = TOMBSTONES;
     let worker = format!(
-        "UPDATE {} ",
-        participants.replacen(
-            "WHERE",
-            "SET person_sealed = NULL, external_id = NULL, worker_index = uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) WHERE",
-            1
-        )
+        "UPDATE participant SET person_sealed = NULL, external_id = NULL, pseudonymised_at = clock_timestamp(), \
+           worker_index = uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), \
+           pseudonym = 'W-' || substring(encode(uuid_send(gen_random_uuid()), 'hex') FROM 1 FOR 16), \
+           dote_number = 'X-' || upper(substring(encode(uuid_send(gen_random_uuid()), 'hex') FROM 1 FOR 16)) WHERE {worker}"
     );
     let outcome = format!(
-        "UPDATE {} ",
-        outcomes.replacen(
-            "WHERE",
-            "SET employer_sealed = NULL, employer_index = NULL, cob = NULL, previous_cob = NULL, state_reason = NULL, external_id = NULL WHERE",
-            1
-        )
+        "UPDATE outcome SET employer_sealed = NULL, employer_index = NULL, cob = NULL, previous_cob = NULL, state_reason = NULL, \
+           external_id = NULL WHERE {outcome}"
     );
     conn.transaction(|conn| Ok(diesel::sql_query(worker).execute(conn)? + diesel::sql_query(outcome).execute(conn)?))
 }

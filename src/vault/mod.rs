@@ -61,6 +61,7 @@ pub struct Vault {
     keys: RwLock<Keys>,
     index: [u8; 32],
     pseudonym: [u8; 32],
+    usage: [u8; 32],
     signer: SigningKey,
 }
 
@@ -73,6 +74,7 @@ impl Vault {
             keys: RwLock::new(Keys { ciphers: HashMap::from([(0, cipher(seal))]), current: 0 }),
             index: derive(secret, b"ricolloca/index/1"),
             pseudonym: derive(secret, b"ricolloca/pseudonym/1"),
+            usage: derive(secret, b"ricolloca/usage/1"),
             signer: signer(secret),
         }
     }
@@ -149,6 +151,12 @@ impl Vault {
     /// The blind index of a value: equal for equal values, and of no use without the key.
     pub fn index(&self, value: &str) -> Vec<u8> {
         mac(&self.index, value.as_bytes()).to_vec()
+    }
+
+    /// What the processes tell each other of whom, without saying who it is: network addresses are few enough to try them all.
+    pub fn usage_name(&self, subject: &str) -> Uuid {
+        let name = mac(&self.usage, subject.as_bytes());
+        Uuid::from_bytes(name.first_chunk().copied().unwrap_or_default())
     }
 
     /// A name for a person that tells nothing but that it is the same person: `W-` and 16 hexadecimal digits.

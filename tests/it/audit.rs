@@ -285,6 +285,8 @@ fn whatever_is_changed_in_the_log_is_found() {
              UPDATE audit_leaf SET event_id = (SELECT event_id - 1 FROM audit_leaf WHERE position = 1) WHERE position = 2",
         ),
         ("cut off", "DELETE FROM audit_leaf WHERE position >= 3; DELETE FROM audit_event WHERE id > 3"),
+        ("a node changed", "UPDATE audit_node SET hash = sha256(hash) WHERE level = 0 AND position = 1"),
+        ("a node gone", "DELETE FROM audit_node WHERE level = 1 AND position = 0"),
         ("a checkpoint gone", "DELETE FROM audit_checkpoint WHERE size = (SELECT min(size) FROM audit_checkpoint)"),
         ("a checkpoint changed", "UPDATE audit_checkpoint SET statement = replace(statement, 'A', 'B')"),
         (
@@ -303,7 +305,7 @@ fn whatever_is_changed_in_the_log_is_found() {
         conn.batch_execute(statement).unwrap_or_else(|error| panic!("{what}: {error}"));
         let (code, said) = verify(true);
         assert_eq!(code, Some(1), "{what} goes unnoticed: {said}");
-        assert!(["log", "leaf", "entr", "checkpoint"].iter().any(|word| said.contains(word)), "{what}: {said}");
+        assert!(["log", "leaf", "entr", "checkpoint", "node"].iter().any(|word| said.contains(word)), "{what}: {said}");
         // As it was.
         for table in tables {
             let restore =

@@ -2,10 +2,12 @@
 //! sent as a body gets a problem that names what is wrong with it, never a fault.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
 use actix_web::test as actix;
 use chrono::NaiveDate;
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use ricolloca::error::Problem;
@@ -18,6 +20,7 @@ use serde_json::{Value, json};
 use crate::openapi::operations;
 use crate::support::World;
 use crate::support::http::Answer;
+use crate::support::postgres::Database;
 use crate::support::service::Client;
 
 /// The client of the role that may send this operation.
@@ -305,4 +308,41 @@ fn a_deprecated_operation_says_so_in_the_document_and_in_every_answer() {
         assert_eq!(header("sunset").as_deref(), Some("Sat, 15 Jan 2028 00:00:00 GMT"));
         assert_eq!(header("link").as_deref(), Some("</docs/new>; rel=\"deprecation\"; type=\"text/html\""));
     });
+}
+
+#[test]
+fn the_status_is_told_as_the_guidelines_ask_for_and_in_bad_times_too() {
+    let world = World::new();
+    let anyone = world.service.anonymous();
+    for path in ["/status", "/interop/probing", "/health/ready", "/health/live"] {
+        let answer = anyone.get(path).expect(200);
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
+        let said = answer.json();
+        assert_eq!(said["status"], 200, "{said}");
+        assert!(said["title"].is_string() && said["detail"].is_string(), "{said}");
+    }
+    // Nobody is let into the database, and whoever is in is thrown out.
+    let elsewhere = Database::new();
+    let name = &world.service.database.name;
+    let away = format!(
+        "ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    );
+    for statement in away.split("; ") {
+        elsewhere.connect().batch_execute(statement).unwrap();
+    }
+    let end = Instant::now() + Duration::from_secs(20);
+    let told = |path: &str| loop {
+        let answer = anyone.get(path);
+        if answer.status == 503 || Instant::now() > end {
+            break answer;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    for path in ["/status", "/interop/probing", "/health/ready"] {
+        let answer = told(path).expect(503);
+        assert_eq!(answer.code(), "unavailable");
+        assert!(answer.header("retry-after").is_some());
+    }
+    anyone.get("/health/live").expect(200);
+    elsewhere.connect().batch_execute(&format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS true")).unwrap();
 }

@@ -179,6 +179,14 @@ fn what_is_restricted_is_kept_as_it_is_and_shown_to_the_region_alone() {
     let story = Story::new();
     let world = &story.world;
     let before = world.operator.get(&story.path()).expect(200).json();
+    let kept = || number(&world.service, &format!("idempotency WHERE record_id = '{}'", story.draft.participant));
+    let keyed = [("content-type", "application/json"), ("idempotency-key", "kept")];
+    let corrected = format!("{}/rectification", story.path());
+    world
+        .region
+        .send("POST", &corrected, &keyed, json!({"birth_year": 1970, "given_name": "Mario"}).to_string())
+        .expect(200);
+    assert_eq!(kept(), 1);
     let restricted = story.step("restriction", json!({"restricted": true})).expect(200).json();
     assert!(restricted["restricted_at"].is_string() && restricted["tax_code"] == worker(1), "{restricted}");
     let version = restricted["version"].as_i64().unwrap();
@@ -197,6 +205,13 @@ fn what_is_restricted_is_kept_as_it_is_and_shown_to_the_region_alone() {
     }
     assert_eq!(found(&world.region, 1), 1);
 
+    // Nor is what was answered before: a key of those days is forgotten.
+    assert_eq!(kept(), 0);
+    for client in [&world.operator, &world.dote] {
+        let outcome = client.get(&format!("/v1/outcomes/{}", story.outcome)).expect(200).json();
+        assert_eq!(outcome["employer_tax_code"], Value::Null, "who works for whom");
+    }
+
     // Nothing is done with it any more, by whichever way.
     let name = before["external_id"].as_str().unwrap();
     let body = with(&world.participant_body(&story.draft.cohort, 1), json!({"given_name": "Altra"}));
@@ -206,6 +221,8 @@ fn what_is_restricted_is_kept_as_it_is_and_shown_to_the_region_alone() {
         world.operator.delete(&story.path(), version),
         world.operator.post("/v1/outcomes", world.outcome_body(&story.draft.participant, 2)),
         world.operator.patch(&format!("/v1/outcomes/{}", story.outcome), 1, json!({"working_time": "P"})),
+        world.operator.post(&format!("/v1/outcomes/{}/withdrawal", story.outcome), json!({})),
+        world.operator.delete(&format!("/v1/outcomes/{}", story.outcome), 1),
     ] {
         assert_eq!(answer.expect(409).code(), "wrong_state");
     }
@@ -213,6 +230,9 @@ fn what_is_restricted_is_kept_as_it_is_and_shown_to_the_region_alone() {
     let answer = world.operator.post("/v1/actions", action).expect(422);
     assert!(answer.has("/attendance/0/participant", "restricted"), "{answer}");
     let action = format!("/v1/actions/{}", story.action);
+    let nobody = world.operator.patch(&action, 1, json!({"attendance": []})).expect(422);
+    assert!(nobody.has("/attendance", "restricted"), "{nobody}");
+    assert!(world.operator.delete(&action, 1).expect(422).has("/attendance", "restricted"));
     let evidence = world.operator.patch(&action, 1, json!({"evidence": "https://example.org/register"}));
     assert!(evidence.expect(200).json()["attendance"].as_array().unwrap().len() == 2, "what was recorded stays");
     let verification = format!("/v1/outcomes/{}/verification", story.outcome);

@@ -251,6 +251,13 @@ fn a_body_that_is_not_what_was_signed_has_no_effect() {
     let unsigned = signer.client.send("DELETE", &path, &[("if-match", &tag)], "");
     refused(&unsigned, "invalid_signature", "missing");
     let empty = digest_of(b"");
+    // One that was signed for a body is good for none.
+    let other =
+        signer.sign(&changed(&signer.signed("a4", "{}"), "signed_headers", json!([{"digest": digest_of(b"{}")}])));
+    let sum = digest_of(b"{}");
+    let headers = [("if-match", tag.as_str()), ("agid-jwt-signature", &other), ("digest", &sum)];
+    refused(&signer.client.send("DELETE", &path, &headers, ""), "invalid_signature", "wrong_content");
+    world.operator.get(&path).expect(200);
     let headers = [("if-match", tag.as_str()), ("agid-jwt-signature", &jwt), ("digest", &empty)];
     signer.client.send("DELETE", &path, &headers, "").expect(204);
 

@@ -1,9 +1,11 @@
 //! Quotas over HTTP, and what several processes let pass together.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use ricolloca::db::usage;
 use ricolloca::http::limits::{self, Meter, Quotas, Subject};
+use ricolloca::vault::Vault;
 use serde_json::json;
 
 use crate::support::Service;
@@ -65,7 +67,7 @@ fn several_processes_let_pass_what_one_would() {
     let minute = UNIX_EPOCH + Duration::from_secs(6_000_000);
     // Evenly, one sided, and each by itself in turn; told each 100 ms at up to 10,000 requests a second.
     for (shares, when) in [([1, 1, 1, 1], 0), ([97, 1, 1, 1], 60), ([1, 0, 0, 0], 120)] {
-        let meters: Vec<Meter> = shares.iter().map(|_| Meter::new(quotas)).collect();
+        let meters: Vec<Meter> = shares.iter().map(|_| Meter::new(quotas, Arc::new(Vault::new(&[42; 32])))).collect();
         let now = minute + Duration::from_secs(when);
         let subject = || Subject::Client("a".to_owned());
         let mut allowed = 0;

@@ -17,7 +17,7 @@ pub mod status;
 mod tests;
 pub mod workers;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -56,6 +56,8 @@ pub struct Given<'a> {
     pub workers: Vec<Option<&'a Worker>>,
     /// What workers attend in all, in live actions, this one among them; by the worker's index.
     pub attended: &'a HashMap<Vec<u8>, Vec<Attended>>,
+    /// Of those who attend, or did: whose data is kept and no more.
+    pub closed: &'a HashSet<Uuid>,
     /// The action as it is.
     pub before: Option<&'a Action>,
     /// The action that it rectifies.

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use uuid::Uuid;
+
 use super::{Given, status};
 use crate::actions::model::{ActionMode, Attended, Worker};
 use crate::actions::wire::{ActionInput, AttendanceInput};
@@ -21,6 +23,7 @@ pub fn check(input: &ActionInput, given: &Given<'_>, violations: &mut Vec<Violat
         );
         violations.push(Violation::new("/attendance", "too_many_items", detail));
     }
+    check_closed(input, given, violations);
     let mut seen = HashSet::new();
     for (index, (attendance, worker)) in input.attendance.iter().zip(&given.workers).enumerate() {
         let pointer = format!("/attendance/{index}");
@@ -39,7 +42,6 @@ pub fn check(input: &ActionInput, given: &Given<'_>, violations: &mut Vec<Violat
             violations.push(Violation::new(format!("{pointer}/participant"), "repeated_item", detail));
         }
         check_place(input, worker, given, &pointer, violations);
-        check_open(attendance, worker, given, &pointer, violations);
         if status::of(input.status).live || input.started_on.is_some() {
             check_dote(input, worker, &pointer, violations);
         }
@@ -76,24 +78,33 @@ fn check_place(
     }
 }
 
-/// What is kept of a worker and no more gains nothing new. What stands there already may stand there again.
-fn check_open(
-    attendance: &AttendanceInput,
-    worker: &Worker,
-    given: &Given<'_>,
-    pointer: &str,
-    violations: &mut Vec<Violation>,
-) {
-    let stood = given.before.is_some_and(|before| {
-        before.attendance.iter().any(|one| one.participant_id == worker.id && one.minutes == attendance.minutes)
-    });
-    if worker.is_closed && !stood {
-        let detail = text!(
-            "The worker's data is restricted: nothing is recorded of the worker any more."
-                / "I dati del lavoratore sono soggetti a limitazione: nulla viene più registrato sul lavoratore."
-        );
-        violations.push(Violation::new(format!("{pointer}/participant"), "restricted", detail));
+/// What is kept of workers and no more stays as it is: nothing is recorded of them any more, and nothing taken back.
+fn check_closed(input: &ActionInput, given: &Given<'_>, violations: &mut Vec<Violation>) {
+    let stood = |id: Uuid| {
+        let before = given.before?.attendance.iter().find(|one| one.participant_id == id)?;
+        Some(before.minutes)
+    };
+    let mut attends = HashSet::new();
+    for (index, (attendance, worker)) in input.attendance.iter().zip(&given.workers).enumerate() {
+        let Some(worker) = worker.filter(|worker| given.closed.contains(&worker.id)) else { continue };
+        attends.insert(worker.id);
+        if stood(worker.id) != Some(attendance.minutes) {
+            violations.push(restricted(format!("/attendance/{index}/participant")));
+        }
     }
+    let before = given.before.iter().flat_map(|before| before.attendance.iter());
+    if before.map(|one| one.participant_id).any(|id| given.closed.contains(&id) && !attends.contains(&id)) {
+        violations.push(restricted("/attendance".to_owned()));
+    }
+}
+
+/// That what is recorded of a worker stays as it is.
+pub fn restricted(pointer: String) -> Violation {
+    let detail = text!(
+        "The data of a worker is restricted: what is recorded of the worker stays as it is."
+            / "I dati di un lavoratore sono soggetti a limitazione: ciò che ne è registrato resta com'è."
+    );
+    Violation::new(pointer, "restricted", detail)
 }
 
 /// The action lies within the time in which the Dote is valid and the worker in charge. Attendance is not told day by day,

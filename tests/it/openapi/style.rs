@@ -2,7 +2,7 @@
 //! of the generated document. Every finding is told at once.
 
 use ricolloca::openapi;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::operations;
 
@@ -162,6 +162,12 @@ fn every_value_is_bounded() {
     for (place, schema) in all_schemas() {
         if schema["type"].is_array() {
             findings.push(format!("{place}: several types; null is a form of its own (oneOf)"));
+        }
+        // What a rule is told of: a whole number is a number as well, and nothing is none of them.
+        let of_facts = place.starts_with("/components/schemas/Fact/") || place.ends_with("/schemas/Fact");
+        let nullable = schema["anyOf"].as_array().is_some_and(|forms| forms.contains(&json!({"type": "null"})));
+        if nullable && !of_facts {
+            findings.push(format!("{place}: null beside forms that may be alike; it is a form of its own (oneOf)"));
         }
         match schema["type"].as_str() {
             Some("string") if !has(&schema, &["maxLength", "enum", "const", "format"]) => {

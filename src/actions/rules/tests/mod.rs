@@ -2,7 +2,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "facts are written where they are used")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use serde_json::{Value, json};
@@ -47,6 +47,7 @@ struct World {
     cohort: Cohort,
     workers: Vec<Worker>,
     attended: HashMap<Vec<u8>, Vec<Attended>>,
+    closed: HashSet<Uuid>,
     before: Option<Action>,
     rectified: Option<Action>,
     rectified_already: bool,
@@ -103,6 +104,7 @@ fn world() -> World {
         cohort: cohort(PARTNERSHIP),
         workers: vec![worker(WORKER)],
         attended: HashMap::new(),
+        closed: HashSet::new(),
         before: None,
         rectified: None,
         rectified_already: false,
@@ -154,7 +156,6 @@ fn worker(id: u128) -> Worker {
         dote_to: day("2013-02-28"),
         taken_charge_on: Some(day("2012-09-10")),
         left_on: None,
-        is_closed: false,
     }
 }
 
@@ -207,6 +208,7 @@ impl World {
             cohort: Some(&self.cohort).filter(|_| input.cohort.is_some()),
             workers: (0..input.attendance.len()).map(|index| self.workers.get(index)).collect(),
             attended: &self.attended,
+            closed: &self.closed,
             before: self.before.as_ref(),
             rectified: self.rectified.as_ref(),
             rectified_already: self.rectified_already,
