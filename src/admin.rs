@@ -127,7 +127,7 @@ pub fn add_client(settings: &Settings, client: &AddClient) -> Result<(), StartEr
     };
     let new = Registration { keys: &keys, demands, ..Registration::new(id, role, &tax_code, name, credentials) };
     register(&mut conn, &context, new)?;
-    audit::note_command(&mut conn, "add_client", context.now())?;
+    audit::note_command(&mut conn, "add_client", &client.id, context.now())?;
     ground.leave();
     std::io::stdout().write_all(said.as_bytes())?;
     Ok(())
@@ -139,7 +139,7 @@ pub fn remove_client_key(settings: &Settings, key: &RemoveClientKey) -> Result<(
     migrations::migrate(&ground.url)?;
     let mut conn = db::connect(&ground.url)?;
     let removed = store::remove_client_key(&mut conn, &key.id, &key.kid)?;
-    audit::note_command(&mut conn, "remove_client_key", Clock::System.now())?;
+    audit::note_command(&mut conn, "remove_client_key", &key.id, Clock::System.now())?;
     ground.leave();
     if removed { Ok(()) } else { Err(format!("the client `{}` has no key `{}`", key.id, key.kid).into()) }
 }
@@ -150,7 +150,7 @@ pub fn revoke_client(settings: &Settings, client: &RevokeClient) -> Result<(), S
     migrations::migrate(&ground.url)?;
     let mut conn = db::connect(&ground.url)?;
     let revoked = store::revoke_client(&mut conn, &client.id, Clock::System.now())?;
-    audit::note_command(&mut conn, "revoke_client", Clock::System.now())?;
+    audit::note_command(&mut conn, "revoke_client", &client.id, Clock::System.now())?;
     ground.leave();
     if revoked { Ok(()) } else { Err(format!("there is no client `{}` to revoke", client.id).into()) }
 }
@@ -161,7 +161,7 @@ pub fn rotate_keys(settings: &Settings, rotation: &RotateKeys) -> Result<(), Sta
     migrations::migrate(&ground.url)?;
     let context = ground.context(settings)?;
     let mut conn = db::connect(&ground.url)?;
-    audit::note_command(&mut conn, "rotate_keys", context.now())?;
+    audit::note_command(&mut conn, "rotate_keys", "", context.now())?;
     let rotated = rotate::rotate(&mut conn, &context, rotation.announce);
     ground.leave();
     let Rotated { version, values, unsealable, destroyed } = rotated?;
@@ -200,7 +200,7 @@ pub fn rotate_signing_key(settings: &Settings, rotation: &RotateSigningKey) -> R
     let announced = if rotation.compromised { 0 } else { rotation.announce };
     let key = keys::generate(&context, now + chrono::Duration::seconds(i64::from(announced)))?;
     store::add_key(&mut conn, &key, rotation.compromised, now)?;
-    audit::note_command(&mut conn, "rotate_signing_key", now)?;
+    audit::note_command(&mut conn, "rotate_signing_key", &key.kid, now)?;
     ground.leave();
     let from = key.signs_from.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     writeln!(std::io::stdout(), "kid         {}\nsigns_from  {from}", key.kid)?;

@@ -51,9 +51,10 @@ pub fn command_line() -> Caller {
     }
 }
 
-/// Notes that something was done on the command line.
-pub fn note_command(conn: &mut Conn, operation: &'static str, at: DateTime<Utc>) -> Result<(), Fault> {
-    store::insert(conn, &command_line(), &Request::internal(operation), &[], &[], at)
+/// Notes that something was done on the command line; `about` names the client or key that it was done to, in the place of a request.
+pub fn note_command(conn: &mut Conn, operation: &'static str, about: &str, at: DateTime<Utc>) -> Result<(), Fault> {
+    let request = Request { operation: operation.into(), request_id: about.to_owned() };
+    store::insert(conn, &command_line(), &request, &[], &[], at)
 }
 
 /// What became of a record.

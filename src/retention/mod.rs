@@ -92,7 +92,7 @@ pub fn run(url: &str, context: &Context, dry_run: bool) -> Result<Ended, Retenti
         }
     }
     ended.tombstones = store::empty_tombstones(&mut session.conn)?;
-    audit::note_command(&mut session.conn, "run_retention", context.now())?;
+    audit::note_command(&mut session.conn, "run_retention", "", context.now())?;
     Ok(ended)
 }
 

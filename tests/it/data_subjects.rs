@@ -399,4 +399,6 @@ fn what_is_done_on_the_command_line_is_noted() {
         std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(noted(), ["add_client", "revoke_client", "rotate_keys", "rotate_signing_key"]);
+    let revoked = world.auditor.all("/v1/audit-events?operation=revoke_client");
+    assert_eq!(revoked[0]["request_id"], "new", "which client it was about");
 }
