@@ -89,3 +89,25 @@ fn several_processes_let_pass_what_one_would() {
         }
     }
 }
+
+#[test]
+fn two_services_on_one_database_share_a_quota() {
+    let service = Service::start_with_flags(&["--rate-client", "200"]);
+    let other = service.another(&["--rate-client", "200"]);
+    let one = service.client("operator-1");
+    let two = other.bearer(one.token.as_ref().unwrap());
+    // A read of what is not there costs one unit.
+    let ask = |client: &crate::support::service::Client| {
+        client.get("/v1/calls/01890000-0000-7000-8000-000000000000").status != 429
+    };
+    within_a_minute();
+    assert!((0..150).all(|_| ask(&one)));
+    std::thread::sleep(Duration::from_millis(500));
+    // As slowly as the processes talk with each other.
+    let passed = (0..150).take_while(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        ask(&two)
+    });
+    let passed = 150 + passed.count();
+    assert!((190..=220).contains(&passed), "{passed} of 200 units were used");
+}
