@@ -8,13 +8,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
-use jsonwebtoken::Validation;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::audience::Audience;
 use super::flaw::Flaw;
-use super::jwk::{PublicKey, is_name};
+use super::jwk::{PublicKey, is_name, signature_only};
 use super::jwks::Verifier;
 use super::numeric_date::NumericDate;
 use super::{Caller, Voucher};
@@ -116,13 +116,6 @@ struct JwtHeader {
     kid: String,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Several(Vec<String>),
-}
-
 /// What both kinds of JWT have.
 #[derive(Deserialize)]
 struct Common {
@@ -213,11 +206,7 @@ impl Expected<'_> {
             return Err(Flaw::Malformed);
         }
         let verifier = self.signatory.keys.get(&header.kid).ok_or(Flaw::UnknownKey)?;
-        let mut validation = Validation::new(verifier.algorithm);
-        // Times and audience are judged below, with the service's own clock and our reading of the claims.
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
+        let validation = signature_only(verifier.algorithm);
         jsonwebtoken::decode(jwt, &verifier.key, &validation).map(|data| data.claims).map_err(|error| {
             match error.kind() {
                 jsonwebtoken::errors::ErrorKind::Json(_) => Flaw::Malformed,
@@ -234,11 +223,7 @@ impl Expected<'_> {
         if !is_client(&claims.iss) || !claims.sub.as_ref().is_none_or(is_client) {
             return Err(Flaw::Issuer);
         }
-        let meant = match &claims.aud {
-            Audience::One(name) => name == self.audience,
-            Audience::Several(names) => names.iter().any(|name| name == self.audience),
-        };
-        if !meant {
+        if !claims.aud.has(|name| name == self.audience) {
             return Err(Flaw::Audience);
         }
         let now = self.now.timestamp();

@@ -1,6 +1,7 @@
 //! Who calls: clients, their roles and scopes, the tokens they hold and the keys that sign these.
 
 pub mod assertion;
+pub mod audience;
 pub mod external;
 pub mod flaw;
 pub mod issuers;

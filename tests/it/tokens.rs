@@ -6,33 +6,25 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use diesel::prelude::*;
-use diesel::sql_types::Text;
 use hmac::{Hmac, Mac as _};
 use p256::ecdsa::signature::Signer as _;
 use p256::elliptic_curve::sec1::ToEncodedPoint as _;
 use p256::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _, LineEnding};
+use ricolloca::identity::keys;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::client_keys::command;
 use crate::support::Service;
-use crate::support::service::Client;
-
-#[derive(QueryableByName)]
-struct Key {
-    #[diesel(sql_type = Text)]
-    kid: String,
-    #[diesel(sql_type = Text)]
-    private_pem: String,
-}
+use crate::support::service::{Client, context};
 
 /// The service's own key: what a forger would have who had nothing left to forge.
 fn own_key(service: &Service) -> (String, p256::SecretKey) {
-    let key: Key = diesel::sql_query("SELECT kid, private_pem FROM signing_key")
-        .get_result(&mut service.database.connect())
-        .unwrap();
-    (key.kid, p256::SecretKey::from_pkcs8_pem(&key.private_pem).unwrap())
+    let (mut conn, context) = (service.database.connect(), context(service.clock.clone()));
+    ricolloca::vault::rotate::prepare(&mut conn, &context).unwrap();
+    let key = ricolloca::identity::store::signing_keys(&mut conn).unwrap().remove(0);
+    let pem = context.vault.open(keys::PLACE, key.kid.parse().unwrap(), &key.sealed.unwrap()).unwrap();
+    (key.kid, p256::SecretKey::from_pkcs8_pem(std::str::from_utf8(&pem).unwrap()).unwrap())
 }
 
 fn part(text: impl AsRef<[u8]>) -> String {
