@@ -73,6 +73,9 @@ pub fn export<R: Exposed>(
             match begun.take() {
                 // Whoever asked may be gone.
                 Some(begun) => drop(begun.send(Err(problem))),
+                None if problem.code == Code::Unauthenticated => {
+                    tracing::info!("an export was cut off: its client was revoked or changed");
+                }
                 None => tracing::error!(%problem, "an export failed"),
             }
         }
