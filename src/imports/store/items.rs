@@ -205,12 +205,15 @@ pub struct Cause {
 /// The reasons why lines of an import were not carried out, each with how many it is the reason for, directly or through other
 /// lines; most blocking first.
 pub fn causes(conn: &mut Conn, import_id: Uuid, limit: i64) -> Result<Vec<Cause>, Fault> {
+    // Each line's own look-up of the line that blocks it: while PostgreSQL does not know of the import yet, it takes it for one line and
+    // compares every line with every other.
     diesel::sql_query(
         "WITH reason AS ( \
              SELECT i.line, i.kind AS own_kind, i.external_id, coalesce(r.kind, i.kind) AS kind, e ->> 'code' AS code, e ->> 'rule' AS rule, \
                regexp_replace(e ->> 'pointer', '/[0-9]+', '/*', 'g') AS pointer, e -> 'reference' AS reference, \
                e ->> 'detail_en' AS detail_en, e ->> 'detail_it' AS detail_it \
-             FROM import_item i LEFT JOIN import_item r ON r.import_id = i.import_id AND r.line = i.blocked_by \
+             FROM import_item i LEFT JOIN LATERAL (SELECT k.kind, k.errors FROM import_item k \
+                 WHERE k.import_id = i.import_id AND k.line = i.blocked_by OFFSET 0) AS r ON i.blocked_by IS NOT NULL \
              CROSS JOIN LATERAL jsonb_array_elements(coalesce(r.errors, i.errors)) AS e \
              WHERE i.import_id = $1 AND i.effect IN ('refused', 'waiting')), \
          numbered AS ( \
